@@ -1,0 +1,2 @@
+// The types of dist/, which are socket.io's with their four generics.
+export * from "./dist/index";

@@ -1,0 +1,82 @@
+// `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
+// byte bridge), the demo page in Chromium. The last line counts them all. `npm test -- <pattern>` narrows it to
+// the Jest tests whose path matches.
+//
+// A suite whose program is missing is skipped with one line; with CI=true that is a failure, except for the
+// programs that ci-unavailable.json lists.
+
+import { readFileSync } from "node:fs";
+import { buildAll } from "./steps/build.mjs";
+import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
+import { installPackages } from "./steps/install.mjs";
+import { runScript, say, secondsSince } from "./steps/step.mjs";
+import { runCargoTest, runJest } from "./steps/suites.mjs";
+import { requireNode } from "./steps/toolchain.mjs";
+
+const patterns = process.argv.slice(2);
+const total = { passed: 0, failed: 0 };
+const isCI = process.env.CI === "true";
+
+await runScript(async () => {
+  requireNode();
+  await installPackages();
+  await buildAll();
+  await runSuites();
+});
+if (total.failed === 0 && process.exitCode) total.failed = 1; // It was not even built.
+if (total.failed > 0) process.exitCode = 1;
+console.log(`${total.passed} passed, ${total.failed} failed`);
+
+async function runSuites() {
+  const tallies = [];
+  if (patterns.length === 0) {
+    tallies.push(await suite("rust", "cargo test", runCargoTest));
+  } else {
+    say("rust", "left out: a pattern narrows the run to Jest");
+  }
+  tallies.push(
+    await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
+      runJest({ name: "adopted", patterns }),
+    ),
+    await suite("bridge", "Jest, Node reads and writes for the core", () =>
+      runJest({ name: "bridge", patterns, env: { SIO_RS_CARRIER: "bridge" } }),
+    ),
+  );
+  const chromium = findChromium();
+  if (chromium === undefined) {
+    tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));
+  } else {
+    tallies.push(
+      await suite("browser", `Jest, the demo page in ${chromium}`, () =>
+        runJest({ name: "browser", browser: true, patterns, env: { CHROMIUM_PATH: chromium } }),
+      ),
+    );
+  }
+
+  for (const line of tallies.map((tally) => tally.line)) console.log(line);
+}
+
+async function suite(name, purpose, runSuite) {
+  const startedAt = performance.now();
+  say(name, `${purpose} …`);
+  const { passed, failed, skipped, fault } = await runSuite();
+  total.passed += passed;
+  total.failed += failed;
+  const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+  const line = `[${name}] ${counts} in ${secondsSince(startedAt)}${fault ? ` (${fault})` : ""}`;
+  console.log(line);
+  return { line };
+}
+
+function skip(name, program, wayOut) {
+  const unavailable = JSON.parse(
+    readFileSync(new URL("ci-unavailable.json", import.meta.url), "utf8"),
+  ).programs;
+  const reason = unavailable[program];
+  const isFailure = isCI && reason === undefined;
+  if (isFailure) total.failed += 1;
+  const verdict = isFailure ? "FAILED" : "skipped";
+  const line = `[${name}] ${verdict}: ${program} was not found; ${isCI && reason ? reason : wayOut}`;
+  console.log(line);
+  return { line };
+}
