@@ -1,0 +1,143 @@
+//! What each fuzz target checks, for any bytes at all. `tests/fuzz_corpus.rs` runs the same on the committed seeds.
+
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
+
+use sio::codec::engine_io::{Packet, PacketData, Packets, append_binary, append_text};
+use sio::codec::websocket::{
+    Expected, FrameHeader, Incoming, Input, MessageDecoder, ProtocolError,
+};
+use sio::server::command::{Command, CommandError, Commands, Part, Parts};
+
+/// A frame's header: its length is within the input, its payload within the limit, and it does not depend on what
+/// follows it. The first byte says what the frames before have announced.
+pub(crate) fn frame_decode(data: &[u8]) {
+    let Some((&options, bytes)) = data.split_first() else { return };
+    let expected =
+        Expected { in_message: options & 1 != 0, max_payload_bytes: 1 << (options >> 2) };
+    let parsed = FrameHeader::parse(bytes, expected);
+    let Ok(Some((header, header_len))) = parsed else {
+        return;
+    };
+    assert!(header_len <= FrameHeader::MAX_LEN.min(bytes.len()));
+    assert!(header.opcode.is_control() || header.payload_len <= expected.max_payload_bytes);
+    assert!(!header.opcode.is_control() || (header.is_final && header.payload_len <= 125));
+    assert_eq!(FrameHeader::parse(&bytes[..header_len], expected), parsed);
+    for len in 0..header_len {
+        assert_eq!(FrameHeader::parse(&bytes[..len], expected), Ok(None));
+    }
+}
+
+/// Messages: however the stream is cut into reads, the same comes out, and nothing over the limit does. The first byte
+/// says how the stream is cut.
+pub(crate) fn message_decode(data: &[u8]) {
+    const MAX_MESSAGE_BYTES: usize = 1_000;
+    let Some((&cut, bytes)) = data.split_first() else { return };
+    let whole = decode_messages(MAX_MESSAGE_BYTES, [bytes]);
+    let in_pieces = decode_messages(MAX_MESSAGE_BYTES, bytes.chunks(usize::from(cut).max(1)));
+    assert_eq!(whole, in_pieces);
+    for item in whole {
+        let Ok(Message { kind, payload }) = item else { continue };
+        match kind {
+            "text" => {
+                assert!(
+                    payload.len() <= MAX_MESSAGE_BYTES && std::str::from_utf8(&payload).is_ok()
+                );
+            }
+            "binary" => assert!(payload.len() <= MAX_MESSAGE_BYTES),
+            _ => assert!(payload.len() <= 125),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Message {
+    kind: &'static str,
+    payload: Vec<u8>,
+}
+
+fn decode_messages<'a>(
+    max_message_bytes: usize,
+    reads: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Result<Message, ProtocolError>> {
+    let mut decoder = MessageDecoder::new(max_message_bytes as u64);
+    let mut items = Vec::new();
+    for read in reads {
+        let mut read = read.to_vec();
+        let mut input = Input::new(&mut read);
+        loop {
+            let (kind, payload) = match decoder.decode(&mut input) {
+                Ok(Some(Incoming::Text(text))) => ("text", text.as_bytes()),
+                Ok(Some(Incoming::Binary(bytes))) => ("binary", bytes),
+                Ok(Some(Incoming::Ping(bytes))) => ("ping", bytes),
+                Ok(Some(Incoming::Pong(bytes))) => ("pong", bytes),
+                Ok(Some(Incoming::Close { reason, .. })) => ("close", reason.as_bytes()),
+                Ok(None) => break,
+                Err(error) => {
+                    items.push(Err(error));
+                    break;
+                }
+            };
+            items.push(Ok(Message { kind, payload: payload.to_vec() }));
+        }
+    }
+    items
+}
+
+/// Payloads: a bad packet is the last, and what was decoded is the same after it was encoded and decoded again.
+pub(crate) fn payload_decode(data: &[u8]) {
+    let Ok(payload) = std::str::from_utf8(data) else { return };
+    let items: Vec<_> = Packets::new(payload).collect();
+    let (last, others) = items.split_last().expect("an empty payload is a bad packet");
+    assert!(others.iter().all(Result::is_ok));
+    let packets: Vec<&Packet<'_>> = others.iter().chain([last]).flatten().collect();
+
+    let mut encoded = Vec::new();
+    for packet in &packets {
+        match &packet.data {
+            PacketData::Text(text) => {
+                append_text(&mut encoded, packet.packet_type, text.as_bytes());
+            }
+            PacketData::Binary(bytes) => append_binary(&mut encoded, bytes),
+        }
+    }
+    let encoded = String::from_utf8(encoded).expect("text and base64 are UTF-8");
+    let again: Vec<_> = Packets::new(&encoded).flatten().collect();
+    assert!(again.iter().eq(packets));
+}
+
+/// Commands: an error is the last item, and no list or part is longer than the buffer that it came from.
+pub(crate) fn commands_decode(data: &[u8]) {
+    let items: Vec<Result<Command<'_>, CommandError>> = Commands::new(data).collect();
+    assert!(items.iter().rev().skip(1).all(Result::is_ok));
+    for command in items.into_iter().flatten() {
+        match command {
+            Command::Open(open) => assert!(open.handshake.len() <= data.len()),
+            Command::Send { parts, .. } => check_parts(parts, data.len()),
+            Command::Broadcast(broadcast) => {
+                let target = broadcast.target;
+                let lists =
+                    [target.rooms, target.members, target.except_rooms, target.except_members];
+                let ids: usize = lists.into_iter().map(Iterator::count).sum();
+                assert!(ids <= data.len() / 4);
+                check_parts(broadcast.parts, data.len());
+            }
+            Command::Multicast(multicast) => {
+                assert!(multicast.slots.count() <= data.len() / 4);
+                check_parts(multicast.parts, data.len());
+            }
+            Command::BridgeData { bytes, .. } => assert!(bytes.len() <= data.len()),
+            _ => {}
+        }
+    }
+}
+
+fn check_parts(parts: Parts<'_>, buffer_len: usize) {
+    let (count, byte_count) = (parts.len(), parts.byte_count());
+    let lens: Vec<usize> = parts
+        .map(|part| match part {
+            Part::Text(bytes) | Part::Binary(bytes) => bytes.len(),
+        })
+        .collect();
+    assert!(count > 0 && lens.len() == count);
+    assert!(lens.iter().sum::<usize>() == byte_count && byte_count <= buffer_len);
+}

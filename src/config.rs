@@ -1,0 +1,48 @@
+//! The snapshot of options that a session opens with: socket.io's names, units and defaults.
+//!
+//! JavaScript keeps `engine.opts` alive and mutable; a session is not changed by what is written there after it opened.
+
+/// The revision of the Engine.IO protocol that a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Revision 3, of socket.io 2 clients: the client sends the pings.
+    V3,
+    /// Revision 4: the server sends the pings.
+    V4,
+}
+
+/// What a session opens with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Which protocol the client speaks.
+    pub protocol: Protocol,
+    /// `pingInterval`: from the opening, or from a pong, to the next ping.
+    pub ping_interval_ms: u32,
+    /// `pingTimeout`: how long a pong may take.
+    pub ping_timeout_ms: u32,
+    /// `upgradeTimeout`: the life of an upgrade, counted from its 101 response.
+    pub upgrade_timeout_ms: u32,
+    /// `maxHttpBufferSize`: the longest message over WebSocket, all its fragments together; `None` is no limit.
+    pub max_message_bytes: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::V4,
+            ping_interval_ms: PING_INTERVAL_MS,
+            ping_timeout_ms: PING_TIMEOUT_MS,
+            upgrade_timeout_ms: UPGRADE_TIMEOUT_MS,
+            max_message_bytes: Some(MAX_MESSAGE_BYTES),
+        }
+    }
+}
+
+/// Engine.IO default of `pingInterval`.
+const PING_INTERVAL_MS: u32 = 25_000;
+/// Engine.IO default of `pingTimeout`.
+const PING_TIMEOUT_MS: u32 = 20_000;
+/// Engine.IO default of `upgradeTimeout`.
+const UPGRADE_TIMEOUT_MS: u32 = 10_000;
+/// Engine.IO default of `maxHttpBufferSize`.
+const MAX_MESSAGE_BYTES: u32 = 1_000_000;

@@ -1,0 +1,32 @@
+//! What a session tells the floor above while it is stepped.
+//!
+//! Each event is handed up at once, borrowed from the bytes it was decoded from, so that a message is copied only by
+//! whoever queues it. The end of a session's life in the registry is not told here: its driver ends it there.
+
+use crate::codec::engine_io::PacketData;
+use crate::engine::CloseReason;
+use crate::engine::transport::WebSocket;
+
+/// Takes the events of sessions. `slot` names the session, `conn` a stream.
+pub trait Events {
+    /// A message came.
+    fn message(&mut self, slot: u32, data: &PacketData<'_>);
+    /// The session ended; its last event but for what its registry tells.
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str);
+    /// Answers a poll with a payload.
+    fn respond(&mut self, slot: u32, request: u32, payload: &[u8], compress: bool);
+    /// An upgrade was probed.
+    fn upgrading(&mut self, slot: u32, conn: u32);
+    /// The session is on this stream now.
+    fn upgraded(&mut self, slot: u32, conn: u32);
+    /// The upgrade came to nothing; the session stays on polling.
+    fn upgrade_failed(&mut self, slot: u32, conn: u32);
+    /// The peer gave its half of the heartbeat over WebSocket.
+    fn heartbeat(&mut self, slot: u32);
+    /// A ping was put into the outbox.
+    fn ping_sent(&mut self, slot: u32);
+    /// So many more of the entries that asked for word were taken.
+    fn sent(&mut self, slot: u32, count: u32);
+    /// The session has no more to do with a stream, which still has to be written empty and closed.
+    fn release(&mut self, conn: u32, websocket: WebSocket);
+}

@@ -1,0 +1,298 @@
+//! What waits to be written for one session, and the one form in which it waits.
+//!
+//! An entry is a unit that nothing may separate: the complete WebSocket frames of a message and its attachments, or
+//! one control packet. The same bytes serve every receiver of a broadcast, whatever its transport: a polling payload
+//! is derived from the frames. Nothing here knows a stream; whoever writes asks for slices and says how far it got.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::iter;
+
+use bytes::Bytes;
+
+use crate::codec::engine_io::PacketType;
+use crate::codec::engine_io::append_binary_frame;
+use crate::codec::engine_io::append_text_frame;
+use crate::codec::websocket::frame_len;
+
+/// One piece of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// UTF-8, without the packet type; it is not checked.
+    Text(&'a [u8]),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+/// A unit of output.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    frames: Bytes,
+    /// A polling payload that holds it may be compressed.
+    compress: bool,
+    /// The session's owner wants to know when it was taken.
+    notify: bool,
+}
+
+impl Entry {
+    /// A message: text, or text with attachments.
+    pub fn message<'a>(parts: impl Iterator<Item = Part<'a>> + Clone) -> Self {
+        let len = parts.clone().map(|part| match part {
+            Part::Text(text) => frame_len(text.len().saturating_add(1)),
+            Part::Binary(bytes) => frame_len(bytes.len()),
+        });
+        let mut frames = Vec::with_capacity(len.sum());
+        for part in parts {
+            match part {
+                Part::Text(text) => append_text_frame(&mut frames, PacketType::Message, text),
+                Part::Binary(bytes) => append_binary_frame(&mut frames, bytes),
+            }
+        }
+        Self::raw(frames.into())
+    }
+
+    /// A packet that is not a message.
+    pub fn packet(packet_type: PacketType, data: &[u8]) -> Self {
+        let mut frames = Vec::with_capacity(frame_len(data.len().saturating_add(1)));
+        append_text_frame(&mut frames, packet_type, data);
+        Self::raw(frames.into())
+    }
+
+    /// Bytes that only a stream can carry: an HTTP response, a WebSocket control frame.
+    pub const fn raw(bytes: Bytes) -> Self {
+        Self { frames: bytes, compress: false, notify: false }
+    }
+
+    /// Marks what it is for: a payload that may be compressed, a sender that waits for word.
+    #[must_use]
+    pub const fn flagged(mut self, compress: bool, notify: bool) -> Self {
+        self.compress = compress;
+        self.notify = notify;
+        self
+    }
+
+    /// The WebSocket frames.
+    pub const fn frames(&self) -> &Bytes {
+        &self.frames
+    }
+
+    /// Whether a polling payload that holds it may be compressed.
+    pub const fn compress(&self) -> bool {
+        self.compress
+    }
+
+    /// Whether the session's owner wants to know when it was taken.
+    pub const fn notify(&self) -> bool {
+        self.notify
+    }
+}
+
+/// The entries that wait, in order. Holds no heap while there is none, nor for a single one.
+///
+/// It has no bound, as the `writeBuffer` of Engine.IO has none: `emit` never fails in JavaScript.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    entries: Entries,
+    /// How much of the first entry the stream has taken.
+    taken: usize,
+    /// Bytes of all entries that the stream has not taken.
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+enum Entries {
+    #[default]
+    None,
+    One(Entry),
+    Many(VecDeque<Entry>),
+}
+
+impl Outbox {
+    /// Appends one entry.
+    pub fn push(&mut self, entry: Entry) {
+        self.bytes = self.bytes.saturating_add(entry.frames.len());
+        match &mut self.entries {
+            Entries::Many(entries) => entries.push_back(entry),
+            Entries::None => self.entries = Entries::One(entry),
+            Entries::One(_) => {
+                if let Entries::One(first) = std::mem::take(&mut self.entries) {
+                    let mut entries = VecDeque::with_capacity(FIRST_CAPACITY);
+                    entries.push_back(first);
+                    entries.push_back(entry);
+                    self.entries = Entries::Many(entries);
+                }
+            }
+        }
+    }
+
+    /// Appends what waits in `other`, of which nothing may have been taken yet.
+    pub fn append(&mut self, mut other: Self) {
+        while let Some(entry) = other.pop() {
+            self.push(entry);
+        }
+    }
+
+    /// Takes the first entry out, whole.
+    pub fn pop(&mut self) -> Option<Entry> {
+        let entry = match &mut self.entries {
+            Entries::None => None,
+            Entries::Many(entries) if entries.len() > 1 => entries.pop_front(),
+            Entries::Many(entries) => {
+                let last = entries.pop_front();
+                self.entries = Entries::None;
+                last
+            }
+            Entries::One(_) => match std::mem::take(&mut self.entries) {
+                Entries::One(entry) => Some(entry),
+                Entries::None | Entries::Many(_) => None,
+            },
+        }?;
+        self.bytes = self.bytes.saturating_sub(entry.frames.len().saturating_sub(self.taken));
+        self.taken = 0;
+        Some(entry)
+    }
+
+    /// Whether nothing waits.
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.entries, Entries::None)
+    }
+
+    /// How many bytes the stream has not taken.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the stream has to take first.
+    pub fn first_slice(&self) -> &[u8] {
+        let first = match &self.entries {
+            Entries::None => return &[],
+            Entries::One(entry) => Some(entry),
+            Entries::Many(entries) => entries.front(),
+        };
+        first.and_then(|entry| entry.frames.get(self.taken..)).unwrap_or_default()
+    }
+
+    /// Whether a write can take more than [`first_slice`](Self::first_slice).
+    pub const fn is_many(&self) -> bool {
+        matches!(self.entries, Entries::Many(_))
+    }
+
+    /// Fills `slices` with what the stream has to take next and says how many were filled.
+    pub fn fill_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let later = match &self.entries {
+            Entries::Many(entries) => Some(entries.iter().skip(1)),
+            Entries::None | Entries::One(_) => None,
+        };
+        let later = later.into_iter().flatten().map(|entry| &*entry.frames);
+        let waiting = iter::once(self.first_slice()).chain(later);
+        slices.iter_mut().zip(waiting).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count()
+    }
+
+    /// The stream has taken `count` bytes. Returns how many of the entries that are thereby gone had asked for word.
+    pub fn advance(&mut self, mut count: usize) -> u32 {
+        let mut notified = 0;
+        loop {
+            let rest = self.first_slice().len();
+            if self.is_empty() || count < rest {
+                self.taken = self.taken.saturating_add(count);
+                self.bytes = self.bytes.saturating_sub(count);
+                return notified;
+            }
+            count -= rest;
+            notified += u32::from(self.pop().is_some_and(|entry| entry.notify));
+        }
+    }
+}
+
+/// Room for a few packets; more is rare between two writes.
+const FIRST_CAPACITY: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::{Entry, Outbox, Part};
+    use crate::codec::engine_io::PacketType;
+
+    fn text(text: &str) -> Entry {
+        Entry::message([Part::Text(text.as_bytes())].into_iter())
+    }
+
+    /// What a stream would be given by one vectored write.
+    fn gathered(outbox: &Outbox) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = outbox.fill_slices(&mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    #[test]
+    fn a_message_and_its_attachments_are_one_entry() {
+        let parts = [Part::Text(b"2[1]"), Part::Binary(&[7, 8]), Part::Binary(&[9])];
+        let entry = Entry::message(parts.into_iter());
+        assert_eq!(entry.frames(), &b"\x81\x0542[1]\x82\x02\x07\x08\x82\x01\x09"[..]);
+        assert_eq!(Entry::packet(PacketType::Ping, b"probe").frames(), &b"\x81\x062probe"[..]);
+    }
+
+    #[test]
+    fn entries_leave_in_order() {
+        let mut outbox = Outbox::default();
+        for word in ["a", "b", "c"] {
+            outbox.push(text(word));
+        }
+        assert_eq!(
+            (outbox.bytes(), gathered(&outbox)),
+            (12, b"\x81\x024a\x81\x024b\x81\x024c".to_vec())
+        );
+        let frames: Vec<_> =
+            std::iter::from_fn(|| outbox.pop()).map(|entry| entry.frames()[3]).collect();
+        assert_eq!(frames, b"abc");
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn a_write_may_stop_anywhere() {
+        let words = ["first", "", "third", "4"];
+        let mut whole = Outbox::default();
+        for word in words {
+            whole.push(text(word));
+        }
+        let all = gathered(&whole);
+        for stop in 0..=all.len() {
+            for again in 0..=all.len() - stop {
+                let mut outbox = Outbox::default();
+                for word in words {
+                    outbox.push(text(word));
+                }
+                outbox.advance(stop);
+                outbox.advance(again);
+                let rest = &all[stop + again..];
+                assert_eq!((gathered(&outbox).as_slice(), outbox.bytes()), (rest, rest.len()));
+                assert_eq!(outbox.is_empty(), rest.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn word_is_given_once_the_last_byte_of_an_entry_is_taken() {
+        let mut outbox = Outbox::default();
+        outbox.push(text("a").flagged(false, true));
+        outbox.push(text("b"));
+        outbox.push(text("c").flagged(false, true));
+        assert_eq!(outbox.advance(3), 0);
+        assert_eq!(outbox.advance(1), 1);
+        assert_eq!(outbox.advance(8), 1);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn an_outbox_appended_keeps_its_order() {
+        let mut outbox = Outbox::default();
+        outbox.push(text("a"));
+        let mut other = Outbox::default();
+        other.push(text("b"));
+        other.push(text("c"));
+        outbox.append(other);
+        assert_eq!(gathered(&outbox), b"\x81\x024a\x81\x024b\x81\x024c");
+    }
+}

@@ -1,0 +1,419 @@
+//! The state machine of one session, from the open packet to its end.
+//!
+//! It is stepped by whoever drives it: with input, commands, the ends of its streams, and the time. Each step may leave
+//! output in the outbox of its transport and of its candidate, and may end the session; the driver looks after both.
+//!
+//! ```text
+//!                    close() on polling, no GET waits
+//!     Open ────────────────────────────────────────────▶ Closing
+//!       │                                                  │  the next GET, 30 s, or whatever ends an open session
+//!       │  close(), the peer's close, a transport error,   │
+//!       │  a parse error, ping timeout                     │
+//!       └─────────────────────▶ Closed ◀───────────────────┘
+//! ```
+
+mod receive;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::codec::engine_io::PacketType;
+use crate::config::Config;
+use crate::config::Protocol;
+use crate::engine::CloseReason;
+use crate::engine::Events;
+use crate::engine::close_reason::WRITE_ERROR;
+use crate::engine::heartbeat::Due;
+use crate::engine::heartbeat::Heartbeat;
+use crate::engine::outbox::Entry;
+use crate::engine::transport::Polling;
+use crate::engine::transport::Transport;
+use crate::engine::transport::WebSocket;
+use crate::engine::upgrade::Upgrade;
+
+/// One Engine.IO client.
+#[derive(Debug)]
+pub struct Session {
+    slot: u32,
+    /// Whose session it is: a number of the driver's own.
+    owner: u32,
+    /// The turn of the owner in which a message was sent last.
+    last_turn: u32,
+    /// Somebody listens to the heartbeat.
+    is_observed: bool,
+    state: State,
+    config: Config,
+    heartbeat: Heartbeat,
+    transport: Transport,
+    upgrade: Option<Box<Upgrade>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Closed by us; the next GET is to be told.
+    Closing {
+        deadline: u64,
+    },
+    Closed,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The peer ended its half.
+    Eof,
+    /// It was reset, or dropped by order of its owner.
+    Broken,
+    /// It refused our bytes for good.
+    WriteFailed,
+}
+
+/// Why a session ends, as `close` tells it.
+struct End {
+    reason: CloseReason,
+    description: Cow<'static, str>,
+}
+
+impl End {
+    fn new(reason: CloseReason, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, description: description.into() }
+    }
+}
+
+impl Session {
+    /// Opens a session; `handshake` is the JSON of its open packet, the first thing in its outbox.
+    pub fn open(
+        slot: u32,
+        owner: u32,
+        config: Config,
+        is_websocket: bool,
+        handshake: &[u8],
+        now: u64,
+    ) -> Self {
+        let mut transport = if is_websocket {
+            Transport::WebSocket(WebSocket::awaited(config.max_message_bytes))
+        } else {
+            Transport::Polling(Polling::default())
+        };
+        transport.outbox_mut().push(Entry::packet(PacketType::Open, handshake));
+        Self {
+            slot,
+            owner,
+            last_turn: NO_TURN,
+            is_observed: false,
+            state: State::Open,
+            config,
+            heartbeat: Heartbeat::new(&config, now),
+            transport,
+            upgrade: None,
+        }
+    }
+
+    /// Its slot.
+    pub const fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Whose session it is.
+    pub const fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    /// Whether it has ended, so that its registry should forget it.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// When to call [`tick`](Self::tick) next.
+    pub fn next_deadline(&self) -> u64 {
+        let mut deadline = self.heartbeat.deadline();
+        if let State::Closing { deadline: closing } = self.state {
+            deadline = deadline.min(closing);
+        }
+        self.upgrade.as_ref().map_or(deadline, |upgrade| deadline.min(upgrade.next_deadline()))
+    }
+
+    /// The stream of its transport.
+    pub const fn conn(&self) -> Option<u32> {
+        match &self.transport {
+            Transport::Polling(_) => None,
+            Transport::WebSocket(websocket) => websocket.conn(),
+        }
+    }
+
+    /// The stream of its candidate.
+    pub fn candidate(&self) -> Option<u32> {
+        self.upgrade.as_ref().and_then(|upgrade| upgrade.websocket.conn())
+    }
+
+    /// Its WebSocket on this stream, the current one or the candidate.
+    pub fn websocket_mut(&mut self, conn: u32) -> Option<&mut WebSocket> {
+        match (&mut self.transport, &mut self.upgrade) {
+            (Transport::WebSocket(websocket), _) if websocket.conn() == Some(conn) => {
+                Some(websocket)
+            }
+            (_, Some(upgrade)) if upgrade.websocket.conn() == Some(conn) => {
+                Some(&mut upgrade.websocket)
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives a session that was opened for a WebSocket its stream; false if it is not one that waits for it.
+    pub fn attach(&mut self, conn: u32, response: Bytes) -> bool {
+        match &mut self.transport {
+            Transport::WebSocket(websocket)
+                if websocket.conn().is_none() && self.state == State::Open =>
+            {
+                websocket.attach(conn, response);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives a session on polling a WebSocket to move to; false if it cannot move, or another one came first.
+    pub fn attach_candidate(&mut self, conn: u32, response: Bytes, now: u64) -> bool {
+        let can_upgrade = self.state == State::Open
+            && matches!(self.transport, Transport::Polling(_))
+            && self.upgrade.is_none();
+        if can_upgrade {
+            let deadline = now.saturating_add(self.config.upgrade_timeout_ms.into());
+            self.upgrade = Some(Box::new(Upgrade::new(
+                conn,
+                response,
+                self.config.max_message_bytes,
+                deadline,
+            )));
+        }
+        can_upgrade
+    }
+
+    /// Chooses whether the heartbeat is told.
+    pub const fn observe(&mut self, is_observed: bool) {
+        self.is_observed = is_observed;
+    }
+
+    /// Puts a message into the outbox, unless the session is not open, or the message is volatile and would have to
+    /// wait. Returns whether it has to be flushed, which is once for all that is sent between two flushes.
+    ///
+    /// A second volatile message in a turn is dropped because a transport of Engine.IO is not writable again before
+    /// the turn ends, however fast the stream takes the first.
+    pub fn send(&mut self, turn: u32, is_volatile: bool, entry: impl FnOnce() -> Entry) -> bool {
+        if self.state != State::Open
+            || is_volatile && (self.last_turn == turn || !self.transport.is_writable())
+        {
+            return false;
+        }
+        self.last_turn = turn;
+        let can_flush = match &self.transport {
+            Transport::Polling(polling) => polling.has_request(),
+            Transport::WebSocket(websocket) => websocket.conn().is_some() && !websocket.is_blocked,
+        };
+        let outbox = self.transport.outbox_mut();
+        let is_first = outbox.is_empty();
+        outbox.push(entry());
+        is_first && can_flush
+    }
+
+    /// How many bytes wait for a stream that takes none for now.
+    pub const fn blocked_bytes(&self) -> Option<usize> {
+        match &self.transport {
+            Transport::WebSocket(websocket) if websocket.is_blocked => {
+                Some(websocket.outbox.bytes())
+            }
+            _ => None,
+        }
+    }
+
+    /// Answers the GET that waits with what is in the outbox. Does nothing on a WebSocket, which its driver writes to.
+    pub fn flush_polling(&mut self, events: &mut impl Events) {
+        if let Transport::Polling(polling) = &mut self.transport {
+            polling.flush(self.slot, events);
+        }
+    }
+
+    /// A GET waits from now on.
+    pub fn poll(&mut self, request: u32, now: u64, events: &mut impl Events) {
+        let Transport::Polling(polling) = &mut self.transport else {
+            // It was on its way when the session moved, so it fares as one that waited.
+            events.respond(self.slot, request, CLOSE_PAYLOAD.as_bytes(), false);
+            return;
+        };
+        polling.park(request);
+        if !polling.outbox.is_empty() {
+            polling.flush(self.slot, events);
+        } else if matches!(self.state, State::Closing { .. }) {
+            polling.answer(self.slot, NOOP_AND_CLOSE_PAYLOAD, events);
+            self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
+        }
+    }
+
+    /// The peer's half of the heartbeat came in a POST: a pong, or in protocol 3 a ping.
+    pub fn heartbeat_received(&mut self, now: u64) {
+        if self.state != State::Open {
+            return;
+        }
+        match self.config.protocol {
+            Protocol::V4 => self.heartbeat.pong_received(now),
+            Protocol::V3 => {
+                self.heartbeat.ping_received(now);
+                self.transport.outbox_mut().push(Entry::packet(PacketType::Pong, b""));
+            }
+        }
+    }
+
+    /// Any other packet came in a POST.
+    pub fn packet_received(&mut self, now: u64) {
+        if self.state == State::Open {
+            self.heartbeat.packet_received(now);
+        }
+    }
+
+    /// Closes the session. What is in the outbox goes out first, unless it is to be discarded: then a GET that waits
+    /// is left to its owner.
+    pub fn close(&mut self, discard: bool, now: u64, events: &mut impl Events) {
+        if discard && let Transport::Polling(polling) = &mut self.transport {
+            *polling = Polling::default();
+        } else if self.state != State::Open {
+            return;
+        } else if let Transport::Polling(polling) = &mut self.transport {
+            if !polling.has_request() {
+                self.state =
+                    State::Closing { deadline: now.saturating_add(POLLING_CLOSE_TIMEOUT_MS) };
+                return;
+            }
+            polling.outbox.push(Entry::packet(PacketType::Close, b""));
+            polling.flush(self.slot, events);
+        }
+        self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
+    }
+
+    /// One of its streams ended.
+    pub fn stream_ended(
+        &mut self,
+        conn: u32,
+        stream_end: StreamEnd,
+        now: u64,
+        events: &mut impl Events,
+    ) {
+        let Some(websocket) = self.websocket_mut(conn) else { return };
+        match stream_end {
+            StreamEnd::Eof => websocket.end_of_input(now),
+            StreamEnd::Broken | StreamEnd::WriteFailed => websocket.abandon(),
+        }
+        if self.candidate() == Some(conn) {
+            self.fail_upgrade(now, events);
+        } else if stream_end == StreamEnd::WriteFailed {
+            self.end(&End::new(CloseReason::TransportError, WRITE_ERROR), now, events);
+        } else {
+            self.end(&End::new(CloseReason::TransportClose, ""), now, events);
+        }
+    }
+
+    /// Does what is due at this time.
+    pub fn tick(&mut self, now: u64, events: &mut impl Events) {
+        match self.state {
+            State::Closed => return,
+            State::Closing { deadline } if deadline <= now => {
+                return self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
+            }
+            State::Open | State::Closing { .. } => {}
+        }
+        match self.heartbeat.tick(now) {
+            Due::Nothing => {}
+            Due::Timeout => return self.end(&End::new(CloseReason::PingTimeout, ""), now, events),
+            // A closing session sends nothing, but the pong is due all the same, as in Engine.IO.
+            Due::Ping if self.state != State::Open => {}
+            Due::Ping => {
+                self.transport.outbox_mut().push(Entry::packet(PacketType::Ping, b""));
+                if self.is_observed {
+                    events.ping_sent(self.slot);
+                }
+                self.flush_polling(events);
+            }
+        }
+        self.tick_upgrade(now, events);
+    }
+
+    fn tick_upgrade(&mut self, now: u64, events: &mut impl Events) {
+        let Some(upgrade) = &mut self.upgrade else { return };
+        if upgrade.is_over(now) {
+            self.fail_upgrade(now, events);
+        } else if upgrade.is_noop_due(now)
+            && let Transport::Polling(polling) = &mut self.transport
+        {
+            polling.answer(self.slot, NOOP_PAYLOAD, events);
+        }
+    }
+
+    /// Makes the candidate the transport.
+    fn switch(&mut self, now: u64, events: &mut impl Events) {
+        let Some(upgrade) = self.upgrade.take() else { return };
+        let mut websocket = upgrade.websocket;
+        let conn = websocket.conn();
+        if let Transport::Polling(polling) = &mut self.transport {
+            polling.answer(self.slot, CLOSE_PAYLOAD, events);
+            websocket.outbox.append(std::mem::take(&mut polling.outbox));
+        }
+        self.transport = Transport::WebSocket(websocket);
+        self.heartbeat.upgraded(now);
+        if let Some(conn) = conn {
+            events.upgraded(self.slot, conn);
+        }
+    }
+
+    /// Closes the candidate; the session stays where it is.
+    fn fail_upgrade(&mut self, now: u64, events: &mut impl Events) {
+        if let Some(conn) = self.release_candidate(now, events) {
+            events.upgrade_failed(self.slot, conn);
+        }
+    }
+
+    fn release_candidate(&mut self, now: u64, events: &mut impl Events) -> Option<u32> {
+        let mut websocket = self.upgrade.take()?.websocket;
+        let conn = websocket.conn()?;
+        websocket.close(now);
+        events.release(conn, websocket);
+        Some(conn)
+    }
+
+    /// Ends the session: its streams are left to their closing handshakes, a GET that waits is told.
+    fn end(&mut self, end: &End, now: u64, events: &mut impl Events) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.state = State::Closed;
+        self.release_candidate(now, events);
+        match std::mem::replace(&mut self.transport, Transport::Polling(Polling::default())) {
+            Transport::Polling(mut polling) => {
+                polling.answer(self.slot, CLOSE_PAYLOAD, events);
+            }
+            Transport::WebSocket(mut websocket) => {
+                if let Some(conn) = websocket.conn() {
+                    websocket.close(now);
+                    events.release(conn, websocket);
+                }
+            }
+        }
+        events.closed(self.slot, end.reason, &end.description);
+    }
+}
+
+/// The turn before the first one.
+const NO_TURN: u32 = 0;
+
+/// `closeTimeout` of Engine.IO's polling transport: how long a closed session waits for a GET that can be told.
+const POLLING_CLOSE_TIMEOUT_MS: u64 = 30_000;
+
+/// Tells the client that its session, or its polling, is over.
+const CLOSE_PAYLOAD: &str = "1";
+/// Sets a GET free.
+const NOOP_PAYLOAD: &str = "6";
+/// What Engine.IO answers to the GET that comes after `close()`.
+const NOOP_AND_CLOSE_PAYLOAD: &str = "6\u{1e}1";
+
+#[cfg(test)]
+mod tests;

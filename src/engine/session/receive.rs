@@ -1,0 +1,113 @@
+//! What a session makes of bytes from its streams: packets of its transport, steps of an upgrade.
+
+use crate::codec::engine_io::Packet;
+use crate::codec::engine_io::PacketType;
+use crate::codec::websocket::Input;
+use crate::config::Protocol;
+use crate::engine::CloseReason;
+use crate::engine::Events;
+use crate::engine::Session;
+use crate::engine::close_reason::INVALID_HEARTBEAT_DIRECTION;
+use crate::engine::outbox::Entry;
+use crate::engine::session::End;
+use crate::engine::session::State;
+use crate::engine::transport::Received;
+use crate::engine::transport::Transport;
+use crate::engine::upgrade::Step;
+
+impl Session {
+    /// Bytes came from one of its streams.
+    pub fn receive(&mut self, conn: u32, bytes: &mut [u8], now: u64, events: &mut impl Events) {
+        let mut input = Input::new(bytes);
+        if self.candidate() == Some(conn) {
+            self.receive_from_candidate(&mut input, now, events);
+        }
+        if self.conn() == Some(conn)
+            && let Some(end) = self.receive_packets(&mut input, now, events)
+        {
+            self.end(&end, now, events);
+        }
+    }
+
+    /// Takes what the transport's stream sent, up to the end of the input or of the session.
+    fn receive_packets(
+        &mut self,
+        input: &mut Input<'_>,
+        now: u64,
+        events: &mut impl Events,
+    ) -> Option<End> {
+        let Transport::WebSocket(websocket) = &mut self.transport else { return None };
+        loop {
+            let packet = match websocket.receive(input, now) {
+                Received::Nothing => return None,
+                Received::Control => continue,
+                Received::Text(text) => Packet::decode_text(text),
+                Received::Binary(bytes) => Ok(Packet::decode_binary(bytes)),
+                Received::Closed => return Some(End::new(CloseReason::TransportClose, "")),
+                Received::Failed(error) => {
+                    return Some(End::new(
+                        CloseReason::TransportError,
+                        format!("{}: {error}", error.name()),
+                    ));
+                }
+            };
+            let Ok(packet) = packet else { return Some(End::new(CloseReason::ParseError, "")) };
+            match (packet.packet_type, self.config.protocol) {
+                (PacketType::Message, _) => {
+                    self.heartbeat.packet_received(now);
+                    events.message(self.slot, &packet.data);
+                }
+                (PacketType::Pong, Protocol::V4) => {
+                    self.heartbeat.pong_received(now);
+                    if self.is_observed {
+                        events.heartbeat(self.slot);
+                    }
+                }
+                (PacketType::Ping, Protocol::V3) => {
+                    self.heartbeat.ping_received(now);
+                    websocket.outbox.push(Entry::packet(PacketType::Pong, b""));
+                    if self.is_observed {
+                        events.heartbeat(self.slot);
+                    }
+                }
+                (PacketType::Ping, Protocol::V4) | (PacketType::Pong, Protocol::V3) => {
+                    return Some(End::new(
+                        CloseReason::TransportError,
+                        INVALID_HEARTBEAT_DIRECTION,
+                    ));
+                }
+                // A text `1` does not close a WebSocket session of Engine.IO, and the others say nothing to a server.
+                (
+                    PacketType::Open | PacketType::Close | PacketType::Upgrade | PacketType::Noop,
+                    _,
+                ) => {
+                    self.heartbeat.packet_received(now);
+                }
+            }
+        }
+    }
+
+    /// Takes what the candidate sent, up to the end of the input or of its time as a candidate.
+    fn receive_from_candidate(
+        &mut self,
+        input: &mut Input<'_>,
+        now: u64,
+        events: &mut impl Events,
+    ) {
+        while let Some(upgrade) = &mut self.upgrade {
+            match upgrade.receive(input, now) {
+                Step::Nothing => return,
+                Step::Control => {}
+                Step::Probed => {
+                    if let Some(conn) = upgrade.websocket.conn() {
+                        events.upgrading(self.slot, conn);
+                    }
+                    self.tick_upgrade(now, events);
+                }
+                Step::Failed => self.fail_upgrade(now, events),
+                Step::Switch if self.state == State::Open => self.switch(now, events),
+                Step::Switch => self.end(&End::new(CloseReason::ForcedClose, ""), now, events),
+            }
+        }
+    }
+}

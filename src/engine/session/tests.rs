@@ -1,0 +1,216 @@
+//! Sessions stepped by hand: what goes in is written as the peer writes it, what comes out as it would read it.
+
+mod polling;
+mod upgrades;
+mod websocket;
+
+use bytes::Bytes;
+
+use super::{Session, StreamEnd};
+use crate::codec::engine_io::PacketData;
+use crate::codec::websocket::{Opcode, ServerFrames};
+use crate::config::{Config, Protocol};
+use crate::engine::{CloseReason, Entry, Events, Outbox, Part, WebSocket};
+
+const SLOT: u32 = 7;
+const CONN: u32 = 3;
+const CANDIDATE: u32 = 4;
+
+/// A session, its time, and what it has told.
+struct Bench {
+    session: Session,
+    now: u64,
+    turn: u32,
+    told: Told,
+}
+
+#[derive(Default)]
+struct Told {
+    events: Vec<String>,
+    released: Vec<(u32, WebSocket)>,
+}
+
+impl Events for Told {
+    fn message(&mut self, _: u32, data: &PacketData<'_>) {
+        self.events.push(match data {
+            PacketData::Text(text) => format!("message {text}"),
+            PacketData::Binary(bytes) => format!("message {bytes:?}"),
+        });
+    }
+
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
+        assert_eq!(slot, SLOT);
+        self.events.push(format!("closed: {} {description}", reason.text()).trim_end().to_owned());
+    }
+
+    fn respond(&mut self, _: u32, request: u32, payload: &[u8], compress: bool) {
+        let payload = String::from_utf8(payload.to_vec()).unwrap().replace('\u{1e}', "|");
+        self.events.push(format!(
+            "respond {request} {payload}{}",
+            if compress { " compressed" } else { "" }
+        ));
+    }
+
+    fn upgrading(&mut self, _: u32, conn: u32) {
+        self.events.push(format!("upgrading {conn}"));
+    }
+
+    fn upgraded(&mut self, _: u32, conn: u32) {
+        self.events.push(format!("upgraded {conn}"));
+    }
+
+    fn upgrade_failed(&mut self, _: u32, conn: u32) {
+        self.events.push(format!("upgrade failed {conn}"));
+    }
+
+    fn heartbeat(&mut self, _: u32) {
+        self.events.push("heartbeat".to_owned());
+    }
+
+    fn ping_sent(&mut self, _: u32) {
+        self.events.push("ping sent".to_owned());
+    }
+
+    fn sent(&mut self, _: u32, count: u32) {
+        self.events.push(format!("sent {count}"));
+    }
+
+    fn release(&mut self, conn: u32, websocket: WebSocket) {
+        self.released.push((conn, websocket));
+    }
+}
+
+impl Bench {
+    fn new(is_websocket: bool, protocol: Protocol) -> Self {
+        let config = Config {
+            protocol,
+            ping_interval_ms: 1_000,
+            ping_timeout_ms: 500,
+            upgrade_timeout_ms: 700,
+            max_message_bytes: Some(100),
+        };
+        let session = Session::open(SLOT, 0, config, is_websocket, b"{}", 0);
+        Self { session, now: 0, turn: 1, told: Told::default() }
+    }
+
+    /// On a WebSocket, with the 101 and the open packet written.
+    fn websocket() -> Self {
+        let mut bench = Self::new(true, Protocol::V4);
+        assert!(bench.session.attach(CONN, Bytes::from_static(b"101")));
+        assert_eq!(bench.written(CONN), ["101", "0{}"]);
+        bench
+    }
+
+    /// On polling, with the open packet fetched.
+    fn polling() -> Self {
+        let mut bench = Self::new(false, Protocol::V4);
+        bench.poll(0);
+        assert_eq!(bench.events(), ["respond 0 0{}"]);
+        bench
+    }
+
+    /// On polling with a candidate, whose 101 is written.
+    fn upgrading() -> Self {
+        let mut bench = Self::polling();
+        assert!(bench.session.attach_candidate(CANDIDATE, Bytes::from_static(b"101"), bench.now));
+        assert_eq!(bench.written(CANDIDATE), ["101"]);
+        bench
+    }
+
+    fn receive(&mut self, conn: u32, frames: &[Vec<u8>]) -> &mut Self {
+        self.session.receive(conn, &mut frames.concat(), self.now, &mut self.told);
+        self
+    }
+
+    fn poll(&mut self, request: u32) -> &mut Self {
+        self.session.poll(request, self.now, &mut self.told);
+        self
+    }
+
+    fn send(&mut self, text: &str) -> bool {
+        self.session.send(self.turn, false, || message(text))
+    }
+
+    fn send_volatile(&mut self, text: &str) {
+        self.session.send(self.turn, true, || message(text));
+    }
+
+    fn flush(&mut self) -> &mut Self {
+        self.session.flush_polling(&mut self.told);
+        self
+    }
+
+    fn close(&mut self, discard: bool) -> &mut Self {
+        self.session.close(discard, self.now, &mut self.told);
+        self
+    }
+
+    fn stream_ended(&mut self, conn: u32, end: StreamEnd) -> &mut Self {
+        self.session.stream_ended(conn, end, self.now, &mut self.told);
+        self
+    }
+
+    /// Lets time pass, with a step at each deadline on the way.
+    fn pass(&mut self, ms: u64) -> &mut Self {
+        let until = self.now + ms;
+        while !self.session.is_closed() && self.session.next_deadline() <= until {
+            self.now = self.session.next_deadline();
+            self.session.tick(self.now, &mut self.told);
+        }
+        self.now = until;
+        self
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.told.events)
+    }
+
+    /// What was put out for a stream since the last time, whoever has it now.
+    fn written(&mut self, conn: u32) -> Vec<String> {
+        let released = self.told.released.iter_mut().find(|(released, _)| *released == conn);
+        let websocket =
+            released.map(|(_, websocket)| websocket).or_else(|| self.session.websocket_mut(conn));
+        read(&mut websocket.unwrap().outbox)
+    }
+
+    fn released(&mut self) -> Vec<u32> {
+        self.told.released.iter().map(|(conn, _)| *conn).collect()
+    }
+}
+
+fn read(outbox: &mut Outbox) -> Vec<String> {
+    let mut written = Vec::new();
+    while let Some(entry) = outbox.pop() {
+        if entry.frames().starts_with(b"101") {
+            written.push("101".to_owned());
+        }
+        for (opcode, payload) in ServerFrames::new(entry.frames()) {
+            written.push(match opcode {
+                Opcode::Text => String::from_utf8(payload.to_vec()).unwrap(),
+                Opcode::Close => {
+                    let code =
+                        payload.first_chunk().map(|code| u16::from_be_bytes(*code).to_string());
+                    format!("close {}", code.unwrap_or_default()).trim_end().to_owned()
+                }
+                _ => format!("{opcode:?} {payload:?}"),
+            });
+        }
+    }
+    written
+}
+
+fn message(text: &str) -> Entry {
+    Entry::message([Part::Text(text.as_bytes())].into_iter())
+}
+
+/// A client's frame, masked with zeros.
+fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut frame =
+        vec![0x80 | opcode as u8, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn text(text: &str) -> Vec<u8> {
+    frame(Opcode::Text, text.as_bytes())
+}

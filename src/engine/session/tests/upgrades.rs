@@ -1,0 +1,123 @@
+//! From polling to a WebSocket, or not.
+
+use bytes::Bytes;
+
+use super::{Bench, CANDIDATE, frame, text};
+use crate::codec::websocket::Opcode;
+use crate::engine::StreamEnd;
+
+#[test]
+fn an_upgrade_moves_the_session_with_what_waits() {
+    let mut bench = Bench::upgrading();
+    bench.poll(1);
+    bench.receive(CANDIDATE, &[text("2probe")]);
+    assert_eq!(bench.events(), ["upgrading 4", "respond 1 6"]);
+    assert_eq!(bench.written(CANDIDATE), ["3probe"]);
+    bench.send("a");
+    bench.receive(CANDIDATE, &[text("5"), text("4first")]);
+    assert_eq!(bench.events(), ["upgraded 4", "message first"]);
+    assert_eq!(bench.written(CANDIDATE), ["4a"]);
+    assert_eq!((bench.session.conn(), bench.session.candidate()), (Some(CANDIDATE), None));
+    assert_eq!(bench.poll(2).events(), ["respond 2 1"]);
+    bench.pass(700);
+    assert!(!bench.session.is_closed(), "the time for the upgrade no longer counts");
+}
+
+#[test]
+fn while_an_upgrade_is_probed_polls_are_set_free_every_100_ms() {
+    let mut bench = Bench::upgrading();
+    bench.receive(CANDIDATE, &[text("2probe")]);
+    bench.poll(1).pass(99);
+    assert_eq!(bench.events(), ["upgrading 4"]);
+    bench.pass(1);
+    assert_eq!(bench.events(), ["respond 1 6"]);
+    bench.poll(2).pass(50);
+    bench.receive(CANDIDATE, &[text("2probe")]);
+    assert_eq!(bench.events(), ["upgrading 4", "respond 2 6"]);
+    bench.poll(3).send("a");
+    assert_eq!(bench.flush().events(), ["respond 3 4a"], "messages use polling still");
+    bench.pass(200);
+    assert!(bench.events().is_empty());
+}
+
+#[test]
+fn an_upgrade_needs_no_probe_and_sets_a_waiting_get_free() {
+    let mut bench = Bench::upgrading();
+    bench.poll(1);
+    bench.receive(CANDIDATE, &[text("5")]);
+    assert_eq!(bench.events(), ["respond 1 1", "upgraded 4"]);
+}
+
+#[test]
+fn an_upgrade_that_fails_leaves_the_session_on_polling() {
+    let failures: [(&[u8], &str); 6] = [
+        (&text("4a"), "close"),
+        (&text("2"), "close"),
+        (&text("x"), "close"),
+        (&frame(Opcode::Binary, b"5"), "close"),
+        (&frame(Opcode::Close, &[]), "close"),
+        (&[0x83, 0x80], "close 1002"),
+    ];
+    for (bytes, close_frame) in failures {
+        let mut bench = Bench::upgrading();
+        bench.receive(CANDIDATE, &[text("2probe"), bytes.to_vec(), text("5")]);
+        assert_eq!(bench.events(), ["upgrading 4", "upgrade failed 4"]);
+        assert_eq!(bench.written(CANDIDATE), ["3probe", close_frame]);
+        bench.poll(1).send("a");
+        assert_eq!(bench.flush().events(), ["respond 1 4a"]);
+        assert!(bench.session.attach_candidate(9, Bytes::new(), bench.now), "another one may try");
+    }
+}
+
+#[test]
+fn an_upgrade_that_takes_too_long_or_ends_fails() {
+    let mut bench = Bench::upgrading();
+    bench.receive(CANDIDATE, &[text("2probe")]).pass(699);
+    assert_eq!(bench.events(), ["upgrading 4"]);
+    bench.pass(1);
+    assert_eq!(bench.events(), ["upgrade failed 4"]);
+    assert_eq!(bench.written(CANDIDATE), ["3probe", "close"]);
+
+    let mut bench = Bench::upgrading();
+    bench.stream_ended(CANDIDATE, StreamEnd::Eof);
+    assert_eq!(bench.events(), ["upgrade failed 4"]);
+}
+
+#[test]
+fn there_is_one_candidate_at_a_time() {
+    let mut bench = Bench::upgrading();
+    assert!(!bench.session.attach_candidate(9, Bytes::new(), bench.now));
+}
+
+#[test]
+fn a_session_that_ends_closes_its_candidate() {
+    let mut bench = Bench::upgrading();
+    bench.close(true);
+    assert_eq!(bench.events(), ["closed: forced close"]);
+    assert_eq!(bench.released(), [CANDIDATE]);
+    assert_eq!(bench.written(CANDIDATE), ["close"]);
+}
+
+#[test]
+fn an_upgrade_may_end_a_closing_session() {
+    let mut bench = Bench::upgrading();
+    bench.close(false);
+    assert!(bench.events().is_empty());
+    bench.receive(CANDIDATE, &[text("2probe"), text("5")]);
+    assert_eq!(bench.events(), ["upgrading 4", "closed: forced close"]);
+    assert_eq!(bench.written(CANDIDATE), ["3probe", "close"]);
+}
+
+#[test]
+fn a_pong_awaited_across_an_upgrade_is_due_after_a_full_timeout() {
+    let mut bench = Bench::upgrading();
+    bench.session.config.upgrade_timeout_ms = 10_000;
+    bench.session.upgrade = None;
+    bench.session.attach_candidate(CANDIDATE, Bytes::new(), 0);
+    bench.pass(1_400).receive(CANDIDATE, &[text("5")]);
+    bench.events();
+    bench.pass(499);
+    assert!(bench.events().is_empty());
+    bench.pass(1);
+    assert_eq!(bench.events(), ["closed: ping timeout"]);
+}

@@ -1,0 +1,36 @@
+//! What carries a session: polling, or a WebSocket.
+
+mod polling;
+mod websocket;
+
+pub(crate) use polling::Polling;
+pub use websocket::{Received, WebSocket};
+
+use crate::engine::outbox::Outbox;
+
+/// The transport of a session at this moment.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// GETs that wait, POSTs that are decoded in JavaScript.
+    Polling(Polling),
+    /// One WebSocket.
+    WebSocket(WebSocket),
+}
+
+impl Transport {
+    /// What waits to be written.
+    pub(crate) const fn outbox_mut(&mut self) -> &mut Outbox {
+        match self {
+            Self::Polling(polling) => &mut polling.outbox,
+            Self::WebSocket(websocket) => &mut websocket.outbox,
+        }
+    }
+
+    /// Whether a packet would leave now. This, and not more, is what a volatile packet asks.
+    pub(crate) const fn is_writable(&self) -> bool {
+        match self {
+            Self::Polling(polling) => polling.has_request(),
+            Self::WebSocket(websocket) => !websocket.is_blocked,
+        }
+    }
+}

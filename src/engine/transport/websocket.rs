@@ -1,0 +1,222 @@
+//! The WebSocket transport: one stream's protocol state, from its 101 response to its last byte.
+//!
+//! It answers pings and close frames and goes through the closing handshake by itself, also when no session has to do
+//! with it any more. It reads and writes no stream: it is fed with input, and whoever drives it empties its outbox,
+//! half-closes when [`is_fin_due`](WebSocket::is_fin_due) and closes when [`is_done`](WebSocket::is_done).
+//!
+//! ```text
+//!               our close frame                      the peer's close frame
+//!     Open ─────────────────────────▶ AwaitingClose ────────────────────────▶ Finishing ──▶ done
+//!       │                                                                        ▲    outbox empty: FIN out,
+//!       └── the peer's close frame (echoed), a broken protocol, end of input ────┘    and the peer's FIN came
+//! ```
+
+use bytes::Bytes;
+
+use crate::codec::websocket::CloseCode;
+use crate::codec::websocket::Incoming;
+use crate::codec::websocket::Input;
+use crate::codec::websocket::MessageDecoder;
+use crate::codec::websocket::Opcode;
+use crate::codec::websocket::ProtocolError;
+use crate::codec::websocket::encode_close_frame;
+use crate::codec::websocket::encode_frame;
+use crate::engine::outbox::Entry;
+use crate::engine::outbox::Outbox;
+
+/// One WebSocket in the server's role.
+#[derive(Debug)]
+pub struct WebSocket {
+    /// Its stream; `None` while a session was opened for a stream that has not been handed over.
+    conn: Option<u32>,
+    decoder: MessageDecoder,
+    /// What waits to be written to the stream.
+    pub outbox: Outbox,
+    /// The stream takes no more bytes for now.
+    pub is_blocked: bool,
+    /// Pongs that were queued while the stream was blocked.
+    blocked_pongs: u8,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Open,
+    /// Our close frame is in the outbox or further; what comes before the peer's is dropped.
+    AwaitingClose {
+        deadline: u64,
+    },
+    /// Nothing more is sent and nothing is listened to.
+    Finishing {
+        deadline: u64,
+        /// Our half of the stream is closed.
+        fin_sent: bool,
+        /// So is the peer's.
+        fin_received: bool,
+    },
+}
+
+/// What a stretch of input held.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// Nothing more: the input is used up.
+    Nothing,
+    /// Something that was dealt with here.
+    Control,
+    /// A text message.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// The peer's close frame; its echo is in the outbox.
+    Closed,
+    /// The peer broke the protocol; a close frame that says so is in the outbox.
+    Failed(ProtocolError),
+}
+
+impl WebSocket {
+    /// A WebSocket whose stream comes later.
+    pub fn awaited(max_message_bytes: Option<u32>) -> Self {
+        Self {
+            conn: None,
+            decoder: MessageDecoder::new(max_message_bytes.map_or(u64::MAX, u64::from)),
+            outbox: Outbox::default(),
+            is_blocked: false,
+            blocked_pongs: 0,
+            phase: Phase::Open,
+        }
+    }
+
+    /// A WebSocket whose stream is refused: the 101 `response`, then a close frame, as Engine.IO refuses.
+    pub fn refused(conn: u32, response: Bytes, now: u64) -> Self {
+        let mut websocket = Self::awaited(Some(0));
+        websocket.attach(conn, response);
+        websocket.close(now);
+        websocket
+    }
+
+    /// Gives it its stream. The `response` goes out before anything that waits.
+    pub fn attach(&mut self, conn: u32, response: Bytes) {
+        self.conn = Some(conn);
+        let waiting = std::mem::take(&mut self.outbox);
+        self.outbox.push(Entry::raw(response));
+        self.outbox.append(waiting);
+    }
+
+    /// Its stream.
+    pub const fn conn(&self) -> Option<u32> {
+        self.conn
+    }
+
+    /// Decodes up to the next thing that somebody else has to know. Call it until there is [`Received::Nothing`].
+    pub fn receive<'a>(&'a mut self, input: &'a mut Input<'_>, now: u64) -> Received<'a> {
+        if matches!(self.phase, Phase::Finishing { .. }) {
+            return Received::Nothing;
+        }
+        let is_open = matches!(self.phase, Phase::Open);
+        match self.decoder.decode(input) {
+            Ok(None) => Received::Nothing,
+            Ok(Some(Incoming::Close { code, reason })) => {
+                if is_open {
+                    self.outbox.push(Entry::raw(encode_close_frame(code, reason)));
+                }
+                self.phase = self.phase.finishing(now);
+                Received::Closed
+            }
+            Err(error) => {
+                if is_open {
+                    self.outbox.push(Entry::raw(encode_close_frame(Some(error.close_code()), "")));
+                }
+                self.phase = self.phase.finishing(now);
+                Received::Failed(error)
+            }
+            Ok(Some(_)) if !is_open => Received::Control,
+            Ok(Some(Incoming::Text(text))) => Received::Text(text),
+            Ok(Some(Incoming::Binary(bytes))) => Received::Binary(bytes),
+            Ok(Some(Incoming::Pong(_))) => Received::Control,
+            Ok(Some(Incoming::Ping(payload))) => {
+                // A peer that pings and does not read would grow the outbox for ever. RFC 6455 section 5.5.3 lets an
+                // endpoint leave pings unanswered.
+                if !self.is_blocked {
+                    self.blocked_pongs = 0;
+                } else if self.blocked_pongs == MAX_BLOCKED_PONGS {
+                    return Received::Control;
+                } else {
+                    self.blocked_pongs += 1;
+                }
+                self.outbox.push(Entry::raw(encode_frame(Opcode::Pong, &[payload])));
+                Received::Control
+            }
+        }
+    }
+
+    /// Begins the closing handshake with an empty close frame, unless it has begun.
+    pub fn close(&mut self, now: u64) {
+        if matches!(self.phase, Phase::Open) {
+            self.outbox.push(Entry::raw(encode_close_frame(None::<CloseCode>, "")));
+            self.phase = Phase::AwaitingClose { deadline: now.saturating_add(CLOSE_TIMEOUT_MS) };
+        }
+    }
+
+    /// The peer ended its half of the stream. What waits is still written.
+    pub fn end_of_input(&mut self, now: u64) {
+        self.phase = match self.phase.finishing(now) {
+            Phase::Finishing { deadline, fin_sent, .. } => {
+                Phase::Finishing { deadline, fin_sent, fin_received: true }
+            }
+            phase => phase,
+        };
+    }
+
+    /// The stream is broken: there is nothing left to do.
+    pub fn abandon(&mut self) {
+        self.outbox = Outbox::default();
+        self.phase = Phase::Finishing { deadline: 0, fin_sent: true, fin_received: true };
+    }
+
+    /// Whether our half of the stream is to be closed now.
+    pub const fn is_fin_due(&self) -> bool {
+        matches!(self.phase, Phase::Finishing { fin_sent: false, .. }) && self.outbox.is_empty()
+    }
+
+    /// Our half of the stream was closed.
+    pub const fn fin_sent(&mut self) {
+        if let Phase::Finishing { fin_sent, .. } = &mut self.phase {
+            *fin_sent = true;
+        }
+    }
+
+    /// Whether both halves are closed, so that the stream can be given up.
+    pub const fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Finishing { fin_sent: true, fin_received: true, .. })
+    }
+
+    /// When to give the stream up whatever the peer does; `None` before the closing handshake.
+    pub const fn deadline(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Open => None,
+            Phase::AwaitingClose { deadline } | Phase::Finishing { deadline, .. } => Some(deadline),
+        }
+    }
+}
+
+impl Phase {
+    /// The phase in which the stream is only emptied and closed; its deadline is that of the handshake that began.
+    const fn finishing(self, now: u64) -> Self {
+        match self {
+            Self::Open => {
+                let deadline = now.saturating_add(CLOSE_TIMEOUT_MS);
+                Self::Finishing { deadline, fin_sent: false, fin_received: false }
+            }
+            Self::AwaitingClose { deadline } => {
+                Self::Finishing { deadline, fin_sent: false, fin_received: false }
+            }
+            Self::Finishing { .. } => self,
+        }
+    }
+}
+
+/// `closeTimeout` of `ws`: how long the closing handshake may take.
+const CLOSE_TIMEOUT_MS: u64 = 30_000;
+
+/// How many unwritten pongs `ws` takes for the sign of a peer that does not read.
+const MAX_BLOCKED_PONGS: u8 = 60;

@@ -1,0 +1,174 @@
+//! The streams of one shard: what carries each, and who has it.
+
+use std::io;
+
+use crate::engine::WebSocket;
+use crate::server::carrier::Carrier;
+use crate::server::event::EventQueue;
+use crate::server::event::UnitWriter;
+use crate::server::step::Queued;
+
+/// One stream.
+pub(super) struct Connection {
+    conn: u32,
+    /// Whose stream it is: the number of a link.
+    pub(super) owner: u32,
+    pub(super) carrier: Carrier,
+    pub(super) role: Role,
+    /// What JavaScript has not taken of what came from it.
+    pub(super) inbound: Inbound,
+    /// The pending bytes that are published for its session are not 0.
+    pub(super) has_pending: bool,
+}
+
+/// Who has the protocol state of a stream.
+pub(super) enum Role {
+    /// The session of this slot, as its transport or as its candidate.
+    Session(u32),
+    /// Nobody else: it was refused, or its session is over, and it goes through the closing handshake.
+    Alone(WebSocket),
+}
+
+impl Connection {
+    pub(super) fn new(conn: u32, owner: u32, carrier: Carrier, role: Role) -> Self {
+        Self { conn, owner, carrier, role, inbound: Inbound::default(), has_pending: false }
+    }
+
+    /// Writes what waits in `websocket`, whose stream this is, and half-closes the stream when that is due. Returns how
+    /// many entries that asked for word are gone; an error is the end of the stream.
+    pub(super) fn flush(
+        &mut self,
+        websocket: &mut WebSocket,
+        writer: &mut UnitWriter<'_>,
+    ) -> io::Result<u32> {
+        flush(self.conn, &mut self.carrier, websocket, writer)
+    }
+
+    /// Writes to a kernel what waits in `websocket`, as far as that can be done without a word to anybody. Returns how
+    /// many entries that asked for word are gone.
+    pub(super) fn write_through(&self, websocket: &mut WebSocket) -> Option<u32> {
+        match &self.carrier {
+            #[cfg(unix)]
+            Carrier::Descriptor(descriptor) if !websocket.is_blocked => {
+                descriptor.write(&mut websocket.outbox).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for a stream that is alone. Returns whether it is still needed.
+    pub(super) fn flush_alone(&mut self, writer: &mut UnitWriter<'_>) -> bool {
+        let Role::Alone(websocket) = &mut self.role else { return true };
+        let flushed = flush(self.conn, &mut self.carrier, websocket, writer);
+        flushed.is_ok() && !(websocket.is_done() && self.carrier.is_drained())
+    }
+
+    /// When a stream that is alone has to be gone.
+    pub(super) const fn deadline_alone(&self) -> Option<u64> {
+        match &self.role {
+            Role::Session(_) => None,
+            Role::Alone(websocket) => websocket.deadline(),
+        }
+    }
+
+    /// Whether the stream takes no bytes for now, if it is alone.
+    pub(super) const fn is_blocked_alone(&self) -> bool {
+        matches!(&self.role, Role::Alone(websocket) if websocket.is_blocked)
+    }
+}
+
+fn flush(
+    conn: u32,
+    carrier: &mut Carrier,
+    websocket: &mut WebSocket,
+    writer: &mut UnitWriter<'_>,
+) -> io::Result<u32> {
+    if websocket.is_blocked {
+        return Ok(0);
+    }
+    let notified = carrier.write(conn, &mut websocket.outbox, writer)?;
+    websocket.is_blocked = !websocket.outbox.is_empty();
+    if websocket.is_fin_due() {
+        carrier.finish(conn, writer);
+        websocket.fin_sent();
+    }
+    Ok(notified)
+}
+
+/// What a stream has brought that JavaScript has not taken.
+///
+/// Counted from the last moment at which JavaScript had taken all of it, so it may be more than there is, never less.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Inbound {
+    /// The last unit with messages from this stream.
+    pub(super) last_unit: u64,
+    bytes: usize,
+    messages: u32,
+}
+
+impl Inbound {
+    /// Counts the messages of one read.
+    pub(super) fn add(&mut self, queued: Queued, queue: &EventQueue) {
+        if queued.messages == 0 {
+            return;
+        }
+        if queue.drained() >= self.last_unit {
+            *self = Self::default();
+        }
+        self.last_unit = queued.unit;
+        self.bytes = self.bytes.saturating_add(queued.bytes);
+        self.messages = self.messages.saturating_add(queued.messages);
+    }
+
+    /// Whether the stream must not be read before JavaScript has taken its last unit.
+    pub(super) const fn is_full(&self) -> bool {
+        self.bytes > MAX_UNDRAINED_BYTES || self.messages > MAX_UNDRAINED_MESSAGES
+    }
+}
+
+/// The streams, by conn. Conns are small numbers and used again.
+#[derive(Default)]
+pub(super) struct Connections {
+    connections: Vec<Option<Box<Connection>>>,
+}
+
+impl Connections {
+    pub(super) fn insert(&mut self, connection: Connection) {
+        let index = connection.conn as usize;
+        if self.connections.len() <= index {
+            self.connections.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.connections.get_mut(index) {
+            *place = Some(Box::new(connection));
+        }
+    }
+
+    pub(super) fn connection(&self, conn: u32) -> Option<&Connection> {
+        self.connections.get(conn as usize)?.as_deref()
+    }
+
+    pub(super) fn connection_mut(&mut self, conn: u32) -> Option<&mut Connection> {
+        self.connections.get_mut(conn as usize)?.as_deref_mut()
+    }
+
+    pub(super) fn remove(&mut self, conn: u32) -> Option<Box<Connection>> {
+        self.connections.get_mut(conn as usize)?.take()
+    }
+
+    /// The streams of one link.
+    pub(super) fn of_owner(&self, owner: u32) -> Vec<u32> {
+        let connections = self.connections.iter().flatten();
+        connections
+            .filter(|connection| connection.owner == owner)
+            .map(|connection| connection.conn)
+            .collect()
+    }
+}
+
+/// How far a session may be ahead of JavaScript: the larger of what a message of default size takes, and a burst.
+const MAX_UNDRAINED_BYTES: usize = 1024 * 1024;
+/// The same in messages, for small ones cost JavaScript more than their bytes say.
+const MAX_UNDRAINED_MESSAGES: u32 = 4096;
+
+/// How far all sessions of a link may be ahead of JavaScript.
+pub(super) const MAX_UNDRAINED_BYTES_OF_LINK: usize = 64 * 1024 * 1024;

@@ -1,0 +1,339 @@
+//! A link: what one loaded copy of the JavaScript layer holds of the core. Commands go in, events come out.
+//!
+//! Everything here is called on that copy's JavaScript thread and returns at once, but for [`Link::wait`]. It decides
+//! nothing: commands go unread to all shards, and each takes what is its own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+#[cfg(unix)]
+use std::io;
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use crate::server::counters::Gauges;
+use crate::server::event::EventQueue;
+use crate::server::shard::{Inbox, ShardMessage};
+use crate::server::slots::Slots;
+
+pub use crate::server::counters::Counters;
+pub use crate::server::event::{Drained, Wake};
+
+/// The core's end of a link. Its sessions and streams live in the shards, and end with it.
+pub struct Link {
+    /// For the messages to shards, which keep the link alive as long as they have something of it.
+    itself: Weak<Self>,
+    /// One of each shard.
+    inboxes: Arc<[Inbox]>,
+    slots: Arc<Slots>,
+    gauges: Arc<Gauges>,
+    events: EventQueue,
+    is_closed: AtomicBool,
+}
+
+/// What a stream is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It carries a session that was opened on a WebSocket.
+    Direct,
+    /// It may carry a session that is on polling, once the upgrade was probed.
+    Candidate,
+    /// It carries nothing: it gets its response, a close frame and the closing handshake.
+    Refused,
+}
+
+/// A stream on its way to its shard.
+pub(crate) struct Accept {
+    pub(crate) link: Arc<Link>,
+    pub(crate) conn: u32,
+    pub(crate) role: Role,
+    /// The session; means nothing for a refused stream.
+    pub(crate) slot: u32,
+    /// The response to the opening handshake, to be written first.
+    pub(crate) response: Box<[u8]>,
+    /// What was read from the stream after the request.
+    pub(crate) input: Box<[u8]>,
+    pub(crate) stream: AcceptStream,
+}
+
+/// Where the bytes of a stream come from and go to.
+pub(crate) enum AcceptStream {
+    /// A descriptor of our own.
+    #[cfg(unix)]
+    Descriptor(OwnedFd),
+    /// JavaScript, by commands and events.
+    Bridge,
+}
+
+impl Link {
+    /// A link to these shards. `wake` is called when there is something to drain: see [`Drained`].
+    pub(crate) fn new(
+        inboxes: Arc<[Inbox]>,
+        slots: Arc<Slots>,
+        gauges: Arc<Gauges>,
+        wake: Wake,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            itself: Weak::clone(itself),
+            inboxes,
+            events: EventQueue::new(wake, Arc::clone(&slots)),
+            slots,
+            gauges,
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Reserves the slot of a session that is to be opened.
+    pub fn reserve_slot(&self) -> u32 {
+        self.slots.reserve_slot()
+    }
+
+    /// Reserves the number of a namespace, which no other link has.
+    pub fn reserve_namespace(&self) -> u32 {
+        self.slots.reserve_namespace()
+    }
+
+    /// Hands packed commands to the shards: see [`Commands`](crate::server::command::Commands).
+    pub fn submit(&self, commands: &[u8]) {
+        if commands.is_empty() {
+            return;
+        }
+        let bytes: Arc<[u8]> = commands.into();
+        self.send_to_all(|link| ShardMessage::Commands { link, bytes: Arc::clone(&bytes) });
+    }
+
+    /// Takes over the stream behind a descriptor, which is duplicated before this returns. Gives the stream's conn.
+    #[cfg(unix)]
+    pub fn adopt(
+        &self,
+        fd: BorrowedFd<'_>,
+        role: Role,
+        slot: u32,
+        response: &[u8],
+        input: &[u8],
+    ) -> io::Result<u32> {
+        // With close-on-exec, so that no child process holds the connection open.
+        let descriptor = fd.try_clone_to_owned()?;
+        Ok(self.accept(role, slot, response, input, AcceptStream::Descriptor(descriptor)))
+    }
+
+    /// Opens a byte bridge: a stream whose bytes JavaScript carries both ways. Gives the stream's conn.
+    pub fn bridge(&self, role: Role, slot: u32, response: &[u8], input: &[u8]) -> u32 {
+        self.accept(role, slot, response, input, AcceptStream::Bridge)
+    }
+
+    fn accept(
+        &self,
+        role: Role,
+        slot: u32,
+        response: &[u8],
+        input: &[u8],
+        stream: AcceptStream,
+    ) -> u32 {
+        let conn = self.slots.reserve_conn();
+        // A stream lives where its session does.
+        let home = if role == Role::Refused { conn } else { slot };
+        let (response, input) = (response.into(), input.into());
+        if let Some(inbox) = self.inboxes.get(home as usize % self.inboxes.len().max(1))
+            && let Some(link) = self.link_unless_closed()
+        {
+            inbox.send(ShardMessage::Accept(Box::new(Accept {
+                link,
+                conn,
+                role,
+                slot,
+                response,
+                input,
+                stream,
+            })));
+        } else {
+            self.slots.release_conn(conn);
+        }
+        conn
+    }
+
+    /// Moves events into `out`: see [`Drained`]. What was drained before has to be dispatched, since the slots and conns
+    /// that ended in it are given again from now on.
+    pub fn drain(&self, out: &mut [u8]) -> Drained {
+        self.events.drain(out)
+    }
+
+    /// How many bytes the kernel, or the bridge, has not taken of a session, at most `u32::MAX`.
+    pub fn pending(&self, slot: u32) -> u32 {
+        self.slots.pending(slot)
+    }
+
+    /// Waits until all shards have done what was submitted before; false if that takes longer than `limit`.
+    ///
+    /// Only for the end of the process, so that `emit(); process.exit()` still delivers.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let (done, all_done) = mpsc::channel();
+        self.send_to_all(|_| ShardMessage::Barrier(done.clone()));
+        // With this sender gone, a shard that has ended answers by dropping its own.
+        drop(done);
+        let start = Instant::now();
+        self.inboxes
+            .iter()
+            .all(|_| all_done.recv_timeout(limit.saturating_sub(start.elapsed())).is_ok())
+    }
+
+    /// What the core holds at this moment, over all links.
+    pub fn counters(&self) -> Counters {
+        self.gauges.read()
+    }
+
+    /// Ends the link with all its sessions and streams. When this returns, nobody calls `wake` any more.
+    pub fn close(&self) {
+        self.events.close();
+        self.send_to_all(ShardMessage::LinkGone);
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    /// Where shards post events.
+    pub(crate) const fn events(&self) -> &EventQueue {
+        &self.events
+    }
+
+    /// Calls `message` once for each shard.
+    fn send_to_all(&self, message: impl Fn(Arc<Self>) -> ShardMessage) {
+        for inbox in &*self.inboxes {
+            let Some(link) = self.link_unless_closed() else { return };
+            inbox.send(message(link));
+        }
+    }
+
+    fn link_unless_closed(&self) -> Option<Arc<Self>> {
+        if self.is_closed.load(Ordering::Acquire) { None } else { self.itself.upgrade() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::{Accept, AcceptStream, Link, Role};
+    use crate::server::shard::{Inbox, ShardMessage};
+    use crate::server::slots::Slots;
+
+    /// A link to shards that do nothing.
+    struct Bench {
+        link: Arc<Link>,
+        inboxes: Arc<[Inbox]>,
+        slots: Arc<Slots>,
+    }
+
+    impl Bench {
+        fn new(shards: usize) -> Self {
+            let inboxes: Arc<[Inbox]> = (0..shards).map(|_| Inbox::default()).collect();
+            let slots = Arc::new(Slots::default());
+            let link = Link::new(
+                Arc::clone(&inboxes),
+                Arc::clone(&slots),
+                Arc::default(),
+                Box::new(|| {}),
+            );
+            Self { link, inboxes, slots }
+        }
+
+        /// What came to a shard since the last time.
+        fn messages(&self, shard: usize) -> Vec<ShardMessage> {
+            let mut messages = Vec::new();
+            self.inboxes[shard].take(&mut messages);
+            messages
+        }
+
+        fn accepted(&self, shard: usize) -> Accept {
+            match self.messages(shard).pop() {
+                Some(ShardMessage::Accept(accept)) => *accept,
+                _ => panic!("shard {shard} was given no stream"),
+            }
+        }
+    }
+
+    #[test]
+    fn commands_go_to_all_shards_in_one_buffer() {
+        let bench = Bench::new(2);
+        bench.link.submit(b"");
+        bench.link.submit(b"commands");
+        let buffers = [0, 1].map(|shard| match bench.messages(shard).as_slice() {
+            [ShardMessage::Commands { link, bytes }] => {
+                assert!(Arc::ptr_eq(link, &bench.link));
+                Arc::clone(bytes)
+            }
+            _ => panic!("shard {shard} was given something else"),
+        });
+        assert_eq!(*buffers[0], *b"commands");
+        assert!(Arc::ptr_eq(&buffers[0], &buffers[1]));
+    }
+
+    #[test]
+    fn a_stream_goes_where_its_session_lives() {
+        let bench = Bench::new(3);
+        assert_eq!(bench.link.bridge(Role::Direct, 5, b"response", b"input"), 0);
+        let accept = bench.accepted(2);
+        assert_eq!((accept.conn, accept.role, accept.slot), (0, Role::Direct, 5));
+        assert_eq!((&*accept.response, &*accept.input), (&b"response"[..], &b"input"[..]));
+        assert!(matches!(accept.stream, AcceptStream::Bridge));
+
+        assert_eq!(bench.link.bridge(Role::Refused, 5, b"", b""), 1);
+        assert_eq!(bench.accepted(1).conn, 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_adopted_descriptor_outlives_the_one_that_was_given() {
+        use std::io::{Read, Write};
+        use std::os::fd::AsFd;
+        use std::os::unix::net::UnixStream;
+
+        let bench = Bench::new(1);
+        let (mut near, far) = UnixStream::pair().unwrap();
+        assert_eq!(bench.link.adopt(far.as_fd(), Role::Candidate, 7, b"", b"").unwrap(), 0);
+        drop(far);
+        let AcceptStream::Descriptor(descriptor) = bench.accepted(0).stream else {
+            panic!("a descriptor was given")
+        };
+        UnixStream::from(descriptor).write_all(b"hello").unwrap();
+        let mut read = String::new();
+        near.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "hello");
+    }
+
+    #[test]
+    fn waiting_ends_when_every_shard_has_come_so_far() {
+        let bench = Bench::new(2);
+        assert!(!bench.link.wait(Duration::ZERO));
+        for shard in [0, 1] {
+            assert!(matches!(bench.messages(shard).as_slice(), [ShardMessage::Barrier(_)]));
+        }
+
+        let answer = |shard| {
+            loop {
+                match bench.messages(shard).pop() {
+                    Some(ShardMessage::Barrier(done)) => return done.send(()).unwrap(),
+                    _ => std::thread::yield_now(),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| bench.link.wait(Duration::from_secs(10)));
+            answer(0);
+            answer(1);
+            assert!(waiting.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_closed_link_gives_the_shards_nothing_more() {
+        let bench = Bench::new(1);
+        bench.link.close();
+        bench.link.close();
+        bench.link.submit(b"commands");
+        let conn = bench.link.bridge(Role::Direct, 0, b"", b"");
+        assert!(matches!(bench.messages(0).as_slice(), [ShardMessage::LinkGone(_)]));
+        assert_eq!(bench.slots.reserve_conn(), conn, "the number is free again");
+    }
+}

@@ -1,0 +1,269 @@
+//! A shard: one thread with the sessions, streams, rooms and deadlines that live on it.
+//!
+//! Other threads send it messages through its [`Inbox`]. Its own tasks (one reader for each adopted descriptor, a
+//! writer while a kernel refuses bytes) borrow the state for one step and never across an await. Every step of a session
+//! ends in [`Shard::settle`]: its output is written, its deadline armed, its end seen to.
+
+mod apply;
+mod run;
+mod shutdown;
+mod streams;
+mod tasks;
+
+use std::cell::RefCell;
+use std::panic;
+use std::panic::AssertUnwindSafe;
+use std::rc::Weak;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::mpsc;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::engine::CloseReason;
+use crate::engine::INTERNAL_ERROR;
+use crate::engine::Registry;
+use crate::engine::Session;
+use crate::engine::StreamEnd;
+use crate::hub::Rooms;
+use crate::server::connection::Connections;
+use crate::server::counters::Gauges;
+use crate::server::event::UnitWriter;
+use crate::server::link::Accept;
+use crate::server::link::Link;
+use crate::server::slots::Slots;
+use crate::server::step::Queued;
+use crate::server::step::StepEvents;
+use crate::server::timers::Timer;
+use crate::server::timers::Timers;
+
+pub(super) use run::start;
+
+/// What other threads ask of a shard. Messages are dealt with in order.
+pub(crate) enum ShardMessage {
+    /// Packed commands of a link; a shard does those that name what it has.
+    Commands {
+        /// Whose they are.
+        link: Arc<Link>,
+        /// The packed buffer, shared by all shards.
+        bytes: Arc<[u8]>,
+    },
+    /// A stream comes to live here.
+    Accept(Box<Accept>),
+    /// A link is closed: everything of it goes.
+    LinkGone(Arc<Link>),
+    /// Answers once everything before it is done and written, as far as kernels take it.
+    Barrier(mpsc::Sender<()>),
+    /// Ends the thread, with all that lives on it.
+    Stop,
+}
+
+/// Where a shard finds its messages.
+///
+/// It has no bound: JavaScript never waits for a shard, as it never waits for a socket, and what it sends in a turn is
+/// its own affair.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    /// Locked to append one, or to take all.
+    messages: Mutex<Vec<ShardMessage>>,
+    /// Told when the first one comes.
+    arrival: Notify,
+}
+
+impl Inbox {
+    /// Appends a message and wakes the shard.
+    pub(crate) fn send(&self, message: ShardMessage) {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.push(message);
+        if messages.len() == 1 {
+            drop(messages);
+            self.arrival.notify_one();
+        }
+    }
+
+    /// Moves all messages into `into`, which is empty.
+    pub(super) fn take(&self, into: &mut Vec<ShardMessage>) {
+        std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), into);
+    }
+}
+
+/// The state of one shard.
+pub(super) struct Shard {
+    /// For the tasks that it spawns.
+    itself: Weak<RefCell<Self>>,
+    /// Which of the shards it is.
+    index: u32,
+    /// The inboxes of all.
+    inboxes: Arc<[Inbox]>,
+    /// When its clock began.
+    start: Instant,
+    /// Milliseconds since then, as of the last time that it woke.
+    now: u64,
+    /// The links that it has anything of, by a number that sessions and streams carry.
+    links: Vec<Option<LinkState>>,
+    registry: Registry,
+    connections: Connections,
+    timers: Timers,
+    /// The deadline that the thread sleeps towards.
+    sleeping_until: u64,
+    /// Sessions with output since the last flush, each once.
+    dirty: Vec<u32>,
+    /// Deliveries since the last flush.
+    queued: usize,
+    /// The one buffer that all streams are read into.
+    read_buffer: Vec<u8>,
+    /// Whose step this is, so that a fault ends that one alone.
+    stepping: Option<Timer>,
+    slots: Arc<Slots>,
+    gauges: Arc<Gauges>,
+}
+
+/// What a shard keeps for one link.
+struct LinkState {
+    link: Arc<Link>,
+    /// The turn of its event loop in which the commands that come now were given.
+    turn: u32,
+    /// Its members and rooms, as far as their sessions live here.
+    rooms: Rooms,
+}
+
+impl Shard {
+    fn new(
+        itself: Weak<RefCell<Self>>,
+        index: u32,
+        inboxes: Arc<[Inbox]>,
+        slots: Arc<Slots>,
+        gauges: Arc<Gauges>,
+    ) -> Self {
+        Self {
+            itself,
+            index,
+            inboxes,
+            start: Instant::now(),
+            now: 0,
+            links: Vec::new(),
+            registry: Registry::default(),
+            connections: Connections::default(),
+            timers: Timers::default(),
+            sleeping_until: u64::MAX,
+            dirty: Vec::new(),
+            queued: 0,
+            read_buffer: Vec::new(),
+            stepping: None,
+            slots,
+            gauges,
+        }
+    }
+
+    /// Steps one session, and sees to what the step led to.
+    fn step(
+        &mut self,
+        slot: u32,
+        run: impl FnOnce(&mut Session, u64, &mut StepEvents<'_>),
+    ) -> Queued {
+        let Some(session) = self.registry.session_mut(slot) else { return Queued::default() };
+        let Some(link) = link_of(&self.links, session.owner()) else { return Queued::default() };
+        self.stepping = Some(Timer::Session(slot));
+        let connection = session.conn().and_then(|conn| self.connections.connection(conn));
+        let last_message = connection.map_or(0, |connection| connection.inbound.last_unit);
+        let mut events = StepEvents::new(link.events().writer(), last_message);
+        run(session, self.now, &mut events);
+        self.settle(slot, &mut events);
+        self.stepping = None;
+        events.finish()
+    }
+
+    /// Writes what the session has for its streams and its poll, sees to the streams that it let go, arms its deadline
+    /// or forgets it.
+    fn settle(&mut self, slot: u32, events: &mut StepEvents<'_>) {
+        loop {
+            if self.registry.session_mut(slot).is_some_and(|session| session.is_closed()) {
+                self.forget(slot, &mut events.writer);
+            }
+            while let Some((conn, websocket)) = events.released.pop() {
+                self.leave_alone(conn, websocket, &mut events.writer);
+            }
+            let Some(session) = self.registry.session_mut(slot) else { return };
+            session.flush_polling(events);
+            let (conn, candidate) = (session.conn(), session.candidate());
+            let streams = [conn, candidate].into_iter().flatten();
+            let broken = streams
+                .into_iter()
+                .find(|&conn| !self.flush_stream(slot, conn, &mut events.writer));
+            let Some(session) = self.registry.session_mut(slot) else { return };
+            let Some(conn) = broken else {
+                let deadline = session.next_deadline();
+                return self.arm(Timer::Session(slot), deadline);
+            };
+            session.stream_ended(conn, StreamEnd::WriteFailed, self.now, events);
+        }
+    }
+
+    /// Forgets a session that has closed.
+    fn forget(&mut self, slot: u32, writer: &mut UnitWriter<'_>) {
+        if self.registry.remove(slot).is_some() {
+            self.timers.disarm(Timer::Session(slot));
+            self.slots.set_pending(slot, 0);
+            self.gauges.sessions.decrement();
+            writer.ended(slot);
+        }
+    }
+
+    /// Runs something that a fault of ours may end. The session or stream whose step it was is lost then, since nobody
+    /// knows what state it is in; everything else goes on.
+    fn contain(&mut self, run: impl FnOnce(&mut Self)) {
+        self.stepping = None;
+        if panic::catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
+            match self.stepping.take() {
+                Some(Timer::Session(slot)) => self.give_up(slot),
+                Some(Timer::Stream(conn)) => self.remove_stream(conn),
+                None => {}
+            }
+        }
+    }
+
+    /// Ends a session without stepping it again.
+    fn give_up(&mut self, slot: u32) {
+        let Some(session) = self.registry.session_mut(slot) else { return };
+        let streams = [session.conn(), session.candidate()];
+        let Some(link) = link_of(&self.links, session.owner()) else { return };
+        let connection = session.conn().and_then(|conn| self.connections.connection(conn));
+        let last_message = connection.map_or(0, |connection| connection.inbound.last_unit);
+        let mut writer = link.events().writer();
+        writer.closed(slot, CloseReason::TransportError, INTERNAL_ERROR, last_message);
+        self.forget(slot, &mut writer);
+        for conn in streams.into_iter().flatten() {
+            self.forget_stream(conn, &mut writer);
+        }
+    }
+
+    /// Does what has become due.
+    fn fire_due(&mut self) {
+        while let Some(timer) = self.timers.pop_due(self.now) {
+            self.contain(|shard| match timer {
+                Timer::Session(slot) => {
+                    shard.step(slot, |session, now, events| session.tick(now, events));
+                }
+                Timer::Stream(conn) => shard.stream_is_due(conn),
+            });
+        }
+    }
+
+    /// Sees to it that `timer` is looked at by `deadline`.
+    fn arm(&mut self, timer: Timer, deadline: u64) {
+        self.timers.arm(timer, deadline);
+        if deadline < self.sleeping_until
+            && let Some(inbox) = self.inboxes.get(self.index as usize)
+        {
+            self.sleeping_until = deadline;
+            inbox.arrival.notify_one();
+        }
+    }
+}
+
+/// The link of this number.
+fn link_of(links: &[Option<LinkState>], owner: u32) -> Option<Arc<Link>> {
+    links.get(owner as usize)?.as_ref().map(|state| Arc::clone(&state.link))
+}

@@ -1,0 +1,262 @@
+//! Commands: what JavaScript asks of the sessions and rooms of a shard.
+//!
+//! Deliveries only fill outboxes; what they made dirty is written once for all messages that the shard found waiting.
+//! Nothing waits for more to come.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::config::Protocol;
+use crate::engine::Entry;
+use crate::engine::Part as EnginePart;
+use crate::engine::Registry;
+use crate::engine::Session;
+use crate::engine::StreamEnd;
+use crate::hub::Rooms;
+use crate::server::command::Broadcast;
+use crate::server::command::Command;
+use crate::server::command::Commands;
+use crate::server::command::Multicast;
+use crate::server::command::Open;
+use crate::server::command::Part;
+use crate::server::command::Parts;
+use crate::server::command::SendFlags;
+use crate::server::event::MAX_MESSAGE_BYTES;
+use crate::server::link::Link;
+use crate::server::shard::LinkState;
+use crate::server::shard::Shard;
+use crate::server::slots::Slots;
+use crate::server::step::StepEvents;
+use crate::server::timers::Timer;
+
+impl Shard {
+    /// Does the commands of one buffer, as far as they concern this shard.
+    pub(super) fn apply(&mut self, link: &Arc<Link>, bytes: &[u8]) {
+        let owner = self.owner_of(link);
+        let before = self.rooms_and_members(owner);
+        for command in Commands::new(bytes) {
+            // A buffer that cannot be decoded is a fault of our own library; there is nothing to go on with.
+            let Ok(command) = command else { break };
+            self.contain(|shard| shard.do_command(owner, command));
+            if self.queued > MAX_QUEUED {
+                self.flush_dirty();
+            }
+        }
+        let after = self.rooms_and_members(owner);
+        self.gauges.rooms.adjust(before.0, after.0);
+        self.gauges.members.adjust(before.1, after.1);
+    }
+
+    fn do_command(&mut self, owner: u32, command: Command<'_>) {
+        match command {
+            Command::Open(open) => self.open(owner, &open),
+            Command::Send { slot, flags, parts } => {
+                if let Some((_, mut delivery)) = self.delivery(owner) {
+                    delivery.deliver(slot, flags, || entry(parts, flags));
+                }
+            }
+            Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
+            Command::Multicast(multicast) => self.multicast(owner, multicast),
+            Command::Turn { turn } => {
+                if let Some(state) = self.link_state(owner) {
+                    state.turn = turn;
+                }
+            }
+            Command::MemberAdd { namespace, member, slot } => {
+                if self.is_home_of(slot)
+                    && let Some(rooms) = self.rooms_mut(owner)
+                {
+                    rooms.add_member(namespace, member, slot);
+                }
+            }
+            Command::MemberRemove { namespace, member } => {
+                if let Some(rooms) = self.rooms_mut(owner) {
+                    rooms.remove_member(namespace, member);
+                }
+            }
+            Command::Join { namespace, member, room } => {
+                if let Some(rooms) = self.rooms_mut(owner) {
+                    rooms.join(namespace, member, room);
+                }
+            }
+            Command::Leave { namespace, member, room } => {
+                if let Some(rooms) = self.rooms_mut(owner) {
+                    rooms.leave(namespace, member, room);
+                }
+            }
+            Command::Close { slot, discard } => {
+                self.step_own(owner, slot, |session, now, events| {
+                    session.close(discard, now, events);
+                });
+            }
+            Command::Poll { slot, request } => {
+                self.step_own(owner, slot, |session, now, events| {
+                    session.poll(request, now, events);
+                });
+            }
+            Command::Pong { slot } => {
+                self.step_own(owner, slot, |session, now, _| session.heartbeat_received(now));
+            }
+            Command::Received { slot } => {
+                self.step_own(owner, slot, |session, now, _| session.packet_received(now));
+            }
+            Command::Observe { slot, heartbeat } => {
+                self.step_own(owner, slot, |session, _, _| session.observe(heartbeat));
+            }
+            Command::BridgeData { conn, bytes } => self.receive_from_bridge(owner, conn, bytes),
+            Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
+            Command::BridgeAck { conn, bytes } => self.acknowledge(owner, conn, bytes),
+            Command::ConnDestroy { conn } => {
+                if self
+                    .connections
+                    .connection(conn)
+                    .is_some_and(|connection| connection.owner == owner)
+                {
+                    self.stream_ended(conn, StreamEnd::Broken);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, owner: u32, open: &Open<'_>) {
+        if !self.is_home_of(open.slot) {
+            return;
+        }
+        let config = Config {
+            protocol: if open.is_protocol_3 { Protocol::V3 } else { Protocol::V4 },
+            ping_interval_ms: open.ping_interval_ms,
+            ping_timeout_ms: open.ping_timeout_ms,
+            upgrade_timeout_ms: open.upgrade_timeout_ms,
+            max_message_bytes: Some(
+                open.max_payload.unwrap_or(MAX_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES),
+            ),
+        };
+        let session =
+            Session::open(open.slot, owner, config, open.is_websocket, open.handshake, self.now);
+        let deadline = session.next_deadline();
+        if self.registry.insert(session) {
+            self.gauges.sessions.increment();
+            self.arm(Timer::Session(open.slot), deadline);
+        }
+    }
+
+    fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
+        self.count_broadcast();
+        let entry = entry(broadcast.parts, broadcast.flags);
+        let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
+        rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
+            delivery.deliver(slot, broadcast.flags, || entry.clone());
+        });
+    }
+
+    fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
+        self.count_broadcast();
+        let entry = entry(multicast.parts, multicast.flags);
+        let Some((_, mut delivery)) = self.delivery(owner) else { return };
+        for slot in multicast.slots {
+            delivery.deliver(slot, multicast.flags, || entry.clone());
+        }
+    }
+
+    /// Every shard does its part of a broadcast; the first one counts it.
+    fn count_broadcast(&self) {
+        if self.index == 0 {
+            self.gauges.broadcasts.increment();
+        }
+    }
+
+    /// The rooms of a link, and the means to deliver to its sessions.
+    fn delivery(&mut self, owner: u32) -> Option<(&mut Rooms, Delivery<'_>)> {
+        let LinkState { rooms, turn, .. } = self.links.get_mut(owner as usize)?.as_mut()?;
+        let delivery = Delivery {
+            owner,
+            turn: *turn,
+            registry: &mut self.registry,
+            dirty: &mut self.dirty,
+            queued: &mut self.queued,
+            stepping: &mut self.stepping,
+            slots: &self.slots,
+        };
+        Some((rooms, delivery))
+    }
+
+    /// Steps a session of this link. The slot may have become another link's since the command was given.
+    fn step_own(
+        &mut self,
+        owner: u32,
+        slot: u32,
+        run: impl FnOnce(&mut Session, u64, &mut StepEvents<'_>),
+    ) {
+        if self.registry.session_mut(slot).is_some_and(|session| session.owner() == owner) {
+            self.step(slot, run);
+        }
+    }
+
+    /// Writes the output of all dirty sessions.
+    pub(super) fn flush_dirty(&mut self) {
+        self.queued = 0;
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            self.contain(|shard| shard.flush_session(slot));
+        }
+        // What a flush makes dirty would be the output of a step, which is settled by itself.
+        self.dirty = dirty;
+    }
+
+    fn is_home_of(&self, slot: u32) -> bool {
+        slot as usize % self.inboxes.len() == self.index as usize
+    }
+
+    fn link_state(&mut self, owner: u32) -> Option<&mut LinkState> {
+        self.links.get_mut(owner as usize)?.as_mut()
+    }
+
+    fn rooms_mut(&mut self, owner: u32) -> Option<&mut Rooms> {
+        Some(&mut self.link_state(owner)?.rooms)
+    }
+
+    /// How many rooms and members a link has here.
+    pub(super) fn rooms_and_members(&mut self, owner: u32) -> (usize, usize) {
+        self.rooms_mut(owner).map_or((0, 0), |rooms| (rooms.room_count(), rooms.member_count()))
+    }
+}
+
+/// Puts entries into the outboxes of a link's sessions.
+struct Delivery<'a> {
+    owner: u32,
+    turn: u32,
+    registry: &'a mut Registry,
+    dirty: &'a mut Vec<u32>,
+    queued: &'a mut usize,
+    stepping: &'a mut Option<Timer>,
+    slots: &'a Slots,
+}
+
+impl Delivery<'_> {
+    /// Delivers to one session, if it is this link's: a slot may have become another link's meanwhile.
+    fn deliver(&mut self, slot: u32, flags: SendFlags, entry: impl FnOnce() -> Entry) {
+        let Some(session) = self.registry.session_mut(slot) else { return };
+        if session.owner() != self.owner {
+            return;
+        }
+        *self.stepping = Some(Timer::Session(slot));
+        *self.queued += 1;
+        if session.send(self.turn, flags.volatile, entry) {
+            self.dirty.push(slot);
+        } else if let Some(bytes) = session.blocked_bytes() {
+            self.slots.set_pending(slot, bytes);
+        }
+    }
+}
+
+/// The outbox entry of a message unit.
+fn entry(parts: Parts<'_>, flags: SendFlags) -> Entry {
+    let parts = parts.map(|part| match part {
+        Part::Text(text) => EnginePart::Text(text),
+        Part::Binary(bytes) => EnginePart::Binary(bytes),
+    });
+    Entry::message(parts).flagged(flags.compress, flags.notify)
+}
+
+/// Deliveries between two flushes at the most, so that a flood of broadcasts does not fill the memory with entries.
+const MAX_QUEUED: usize = 65_536;

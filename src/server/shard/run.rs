@@ -1,0 +1,118 @@
+//! The thread of a shard: it sleeps until a message, a stream or a deadline comes.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::rc::Weak;
+use std::sync::Arc;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+use tokio::time::sleep_until;
+
+use crate::hub::Rooms;
+use crate::server::counters::Gauges;
+use crate::server::link::Link;
+use crate::server::shard::Inbox;
+use crate::server::shard::LinkState;
+use crate::server::shard::Shard;
+use crate::server::shard::ShardMessage;
+use crate::server::slots::Slots;
+
+/// Starts the thread of the shard whose inbox is number `index`.
+pub(in crate::server) fn start(
+    index: u32,
+    inboxes: Arc<[Inbox]>,
+    slots: Arc<Slots>,
+    gauges: Arc<Gauges>,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    thread::Builder::new().name(format!("sio-io-{index}")).spawn(move || {
+        LocalSet::new().block_on(&runtime, run(index, inboxes, slots, gauges));
+    })
+}
+
+async fn run(index: u32, inboxes: Arc<[Inbox]>, slots: Arc<Slots>, gauges: Arc<Gauges>) {
+    let Some(inbox) = inboxes.get(index as usize) else { return };
+    let shard = Rc::new_cyclic(|itself| {
+        RefCell::new(Shard::new(Weak::clone(itself), index, Arc::clone(&inboxes), slots, gauges))
+    });
+    let start = shard.borrow().start;
+    let mut messages = Vec::new();
+    loop {
+        inbox.take(&mut messages);
+        let (is_running, deadline) = shard.borrow_mut().run(&mut messages);
+        if !is_running {
+            return;
+        }
+        match deadline {
+            None => inbox.arrival.notified().await,
+            Some(deadline) => tokio::select! {
+                () = inbox.arrival.notified() => {}
+                () = sleep_until(start + Duration::from_millis(deadline)) => {}
+            },
+        }
+    }
+}
+
+impl Shard {
+    /// Takes note of the time. Every entry from outside begins with it.
+    pub(super) fn wake(&mut self) {
+        self.now = u64::try_from(Instant::now().duration_since(self.start).as_millis())
+            .unwrap_or(u64::MAX);
+    }
+
+    /// Does all messages, then what has become due. Returns whether the thread is to go on, and until when it may
+    /// sleep.
+    fn run(&mut self, messages: &mut Vec<ShardMessage>) -> (bool, Option<u64>) {
+        self.wake();
+        // It is awake: nobody has to call it.
+        self.sleeping_until = 0;
+        let mut barriers = Vec::new();
+        for message in messages.drain(..) {
+            match message {
+                ShardMessage::Commands { link, bytes } => self.apply(&link, &bytes),
+                ShardMessage::Accept(accept) => self.contain(|shard| shard.accept(*accept)),
+                ShardMessage::LinkGone(link) => self.drop_link(&link),
+                ShardMessage::Barrier(done) => barriers.push(done),
+                ShardMessage::Stop => return (false, None),
+            }
+        }
+        messages.shrink_to(MAX_KEPT_MESSAGES);
+        self.flush_dirty();
+        self.fire_due();
+        for done in barriers {
+            // Who asked may have given up waiting.
+            let _ = done.send(());
+        }
+        let deadline = self.timers.next_deadline();
+        self.sleeping_until = deadline.unwrap_or(u64::MAX);
+        (true, deadline)
+    }
+
+    /// The number of a link here; a link that is new gets one.
+    pub(super) fn owner_of(&mut self, link: &Arc<Link>) -> u32 {
+        let is_it = |state: &Option<LinkState>| {
+            state.as_ref().is_some_and(|state| Arc::ptr_eq(&state.link, link))
+        };
+        let index = self.links.iter().position(is_it).unwrap_or_else(|| {
+            let state = LinkState { link: Arc::clone(link), turn: 0, rooms: Rooms::default() };
+            let index = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
+            if index == self.links.len() {
+                self.links.push(None);
+            }
+            if let Some(place) = self.links.get_mut(index) {
+                *place = Some(state);
+            }
+            index
+        });
+        u32::try_from(index).unwrap_or(u32::MAX)
+    }
+}
+
+/// Room for so many messages is kept; a burst gives its memory back.
+const MAX_KEPT_MESSAGES: usize = 1024;
