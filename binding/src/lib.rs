@@ -1,0 +1,173 @@
+//! The Node-API door of the core: convert, call, convert back.
+//!
+//! One class, [`BindingLink`], one instance per loaded copy of `lib/` and environment. It holds no protocol rule. Every export catches
+//! panics: one in a plain export would abort the process.
+
+mod doorbell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Buffer, Env, Function};
+use napi_derive::napi;
+use sio::server::core::Core;
+use sio::server::link::{Drained, Link, Role};
+
+use crate::doorbell::Doorbell;
+
+/// The connection between one loaded copy of `lib/` and the core.
+#[napi]
+pub struct BindingLink {
+    link: Arc<Link>,
+    doorbell: Arc<Doorbell>,
+}
+
+/// What the core holds at this moment, over all links of the process.
+#[napi(object)]
+pub struct BindingCounters {
+    /// Engine.IO sessions.
+    pub sessions: f64,
+    /// Streams, those in their closing handshake included.
+    pub connections: f64,
+    /// Sockets that a native broadcast can reach.
+    pub members: f64,
+    /// Rooms in the core's index.
+    pub rooms: f64,
+    /// Fan-out commands executed since the process started.
+    pub broadcasts: f64,
+}
+
+#[napi]
+impl BindingLink {
+    /// Connects to the core, whose threads start with the first link. `doorbell` is called when events wait.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(env: &Env, doorbell: Function<'_, (), ()>) -> napi::Result<Self> {
+        let doorbell = Arc::new(Doorbell::new(&doorbell)?);
+        let ringer = Arc::clone(&doorbell);
+        let link = Core::global().link(Box::new(move || ringer.ring()))?;
+        let binding = Self { link: Arc::clone(&link), doorbell: Arc::clone(&doorbell) };
+        // Registered after the function was made: hooks run last-in first-out, so the doorbell is silent before the function goes.
+        env.add_env_cleanup_hook((link, doorbell), |(link, doorbell)| {
+            doorbell.silence();
+            link.close();
+        })?;
+        Ok(binding)
+    }
+
+    /// Reserves the slot of a session.
+    #[napi(catch_unwind)]
+    pub fn reserve_slot(&self) -> u32 {
+        self.link.reserve_slot()
+    }
+
+    /// Reserves the number of a namespace.
+    #[napi(catch_unwind)]
+    pub fn reserve_namespace(&self) -> u32 {
+        self.link.reserve_namespace()
+    }
+
+    /// Hands packed commands to the shards.
+    #[napi(catch_unwind)]
+    pub fn submit(&self, commands: &[u8], length: u32) -> napi::Result<()> {
+        let packed = commands
+            .get(..length as usize)
+            .ok_or_else(|| napi::Error::from_reason("length exceeds the buffer"))?;
+        self.link.submit(packed);
+        Ok(())
+    }
+
+    /// Gives the stream behind a descriptor to the core; -1 when it could not be duplicated.
+    #[napi(catch_unwind)]
+    pub fn adopt(
+        &self,
+        fd: i32,
+        role: u32,
+        slot: u32,
+        response: &[u8],
+        input: &[u8],
+    ) -> napi::Result<i64> {
+        let role = role_of(role)?;
+        Ok(adopt(&self.link, fd, role, slot, response, input))
+    }
+
+    /// Opens a stream whose bytes JavaScript pumps.
+    #[napi(catch_unwind)]
+    pub fn bridge(&self, role: u32, slot: u32, response: &[u8], input: &[u8]) -> napi::Result<u32> {
+        Ok(self.link.bridge(role_of(role)?, slot, response, input))
+    }
+
+    /// Fills `target` with packed events: the bytes written, or minus the bytes needed when the first unit does not fit.
+    #[napi(catch_unwind)]
+    pub fn drain(&self, mut target: Buffer) -> i64 {
+        match self.link.drain(target.as_mut()) {
+            Drained::Bytes { written, more } => {
+                if more {
+                    // A new callback: nextTicks and microtasks of this batch run before the next one is read.
+                    self.doorbell.ring();
+                }
+                i64::try_from(written).unwrap_or(i64::MAX)
+            }
+            Drained::NeedsRoom(bytes) => -i64::try_from(bytes).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Bytes of a session that the kernel has not taken.
+    #[napi(catch_unwind)]
+    pub fn pending(&self, slot: u32) -> u32 {
+        self.link.pending(slot)
+    }
+
+    /// Waits until the shards have done what was submitted.
+    #[napi(catch_unwind)]
+    pub fn wait(&self, milliseconds: u32) -> bool {
+        self.link.wait(Duration::from_millis(u64::from(milliseconds)))
+    }
+
+    /// What the core holds at this moment.
+    #[napi(catch_unwind)]
+    pub fn counters(&self) -> BindingCounters {
+        let counters = self.link.counters();
+        BindingCounters {
+            sessions: counters.sessions as f64,
+            connections: counters.connections as f64,
+            members: counters.members as f64,
+            rooms: counters.rooms as f64,
+            broadcasts: counters.broadcasts as f64,
+        }
+    }
+
+    /// Drops all sessions of this link.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.link.close();
+    }
+}
+
+fn role_of(number: u32) -> napi::Result<Role> {
+    match number {
+        0 => Ok(Role::Direct),
+        1 => Ok(Role::Candidate),
+        2 => Ok(Role::Refused),
+        _ => Err(napi::Error::from_reason("unknown role of a stream")),
+    }
+}
+
+/// Duplicates the descriptor while Node still holds it open.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a descriptor arrives from JavaScript as a number")]
+fn adopt(link: &Link, fd: i32, role: Role, slot: u32, response: &[u8], input: &[u8]) -> i64 {
+    use std::os::fd::BorrowedFd;
+
+    if fd < 0 {
+        return -1;
+    }
+    // SAFETY: the caller reads `fd` from a live handle and closes that handle only after this call, on the same thread.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    link.adopt(borrowed, role, slot, response, input).map_or(-1, i64::from)
+}
+
+/// Without descriptors (Windows) every stream takes the byte bridge.
+#[cfg(not(unix))]
+fn adopt(_link: &Link, _fd: i32, _role: Role, _slot: u32, _response: &[u8], _input: &[u8]) -> i64 {
+    -1
+}

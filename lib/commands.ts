@@ -1,0 +1,317 @@
+/**
+ * The commands to the core, as packed records; the Rust twin is src/server/command.rs.
+ *
+ * A record is two words (kind and flags, length), the fields as words, then bytes, padded to a multiple of four.
+ */
+import { CommandBuffer, HEAD } from "./command-buffer";
+
+/** One piece of a message: text, or bytes. */
+export type Part = string | ArrayBufferView;
+
+/** Flags of {@link CommandWriter.send}, {@link CommandWriter.broadcast} and {@link CommandWriter.multicast}. */
+export const VOLATILE = 1;
+/** The poll response may be compressed. */
+export const COMPRESS = 2;
+/** The core reports when the unit was taken (`SENT`). */
+export const NOTIFY = 4;
+/** Broadcast only: targets are the given rooms and members, not the whole namespace. */
+export const FILTERED = 8;
+
+/** What a session is opened with; times in milliseconds, `maxPayload` in bytes. */
+export interface SessionOptions {
+  websocket: boolean;
+  protocol: number;
+  pingInterval: number;
+  pingTimeout: number;
+  upgradeTimeout: number;
+  maxPayload: number;
+}
+
+/** Whom a broadcast reaches, in ids of its namespace. */
+export interface BroadcastTarget {
+  filtered: boolean;
+  rooms: number[];
+  members: number[];
+  exceptRooms: number[];
+  exceptMembers: number[];
+}
+
+const KIND = {
+  open: 1,
+  send: 2,
+  broadcast: 3,
+  multicast: 4,
+  memberAdd: 5,
+  memberRemove: 6,
+  join: 7,
+  leave: 8,
+  close: 9,
+  poll: 10,
+  pong: 11,
+  observe: 13,
+  bridgeData: 14,
+  bridgeEof: 15,
+  bridgeAck: 16,
+  connDestroy: 17,
+  received: 18,
+} as const;
+
+/** Marks a binary part in the table of part lengths. */
+const BINARY = 0x8000_0000;
+/** Above this many UTF-16 units the exact byte length is counted instead of reserving three bytes per unit. */
+const EXACT_ABOVE = 8 * 1024;
+
+export class CommandWriter extends CommandBuffer {
+  private groupEncoded: string | Part[] | undefined;
+  private groupOptions: object | undefined;
+  private groupFlags = 0;
+  private groupSlots = new Uint32Array(256);
+  private groupCount = 0;
+
+  /** Opens a session; `handshake` is the JSON of its open packet. */
+  open(slot: number, handshake: string, options: SessionOptions): void {
+    const at = this.begin(HEAD + 6 * 4 + bound(handshake));
+    const word = at >> 2;
+    const flags = (options.websocket ? 1 : 0) | (options.protocol === 3 ? 2 : 0);
+    this.words[word + 2] = slot;
+    this.words[word + 3] = milliseconds(options.pingInterval);
+    this.words[word + 4] = milliseconds(options.pingTimeout);
+    this.words[word + 5] = milliseconds(options.upgradeTimeout);
+    this.words[word + 6] = payloadLimit(options.maxPayload);
+    const written = this.buffer.utf8Write(handshake, at + 32);
+    this.words[word + 7] = written;
+    this.commit(KIND.open, flags, at, at + 32 + written);
+  }
+
+  /** Sends one message: text, or a text packet with its attachments. */
+  send(slot: number, parts: string | Part[], flags: number): void {
+    if (isEmptyUnit(parts)) {
+      return;
+    }
+    const at = this.begin(HEAD + 4 + boundParts(parts));
+    this.words[(at >> 2) + 2] = slot;
+    this.commit(KIND.send, flags, at, this.writeParts(at + HEAD + 4, parts));
+  }
+
+  /** Sends one message to every member of the target, each session once. */
+  broadcast(
+    namespace: number,
+    target: BroadcastTarget,
+    parts: string | Part[],
+    flags: number,
+  ): void {
+    if (isEmptyUnit(parts)) {
+      return;
+    }
+    const { rooms, members, exceptRooms, exceptMembers } = target;
+    const ids = rooms.length + members.length + exceptRooms.length + exceptMembers.length;
+    const at = this.begin(HEAD + 5 * 4 + ids * 4 + boundParts(parts));
+    let word = (at >> 2) + 2;
+    this.words[word++] = namespace;
+    this.words[word++] = rooms.length;
+    this.words[word++] = members.length;
+    this.words[word++] = exceptRooms.length;
+    this.words[word++] = exceptMembers.length;
+    for (const list of [rooms, members, exceptRooms, exceptMembers]) {
+      for (let i = 0; i < list.length; i++) {
+        this.words[word++] = list[i] as number;
+      }
+    }
+    const all = target.filtered ? flags | FILTERED : flags;
+    this.commit(KIND.broadcast, all, at, this.writeParts(word << 2, parts));
+  }
+
+  /**
+   * Sends one message to one session of a loop: consecutive calls with the same `encoded` and `options` become ONE record. This is how the
+   * JavaScript broadcast loop of a third-party adapter gets the native fan-out.
+   */
+  multicast(slot: number, encoded: string | Part[], options: object, flags: number): void {
+    if (isEmptyUnit(encoded)) {
+      return;
+    }
+    if (
+      options !== this.groupOptions ||
+      encoded !== this.groupEncoded ||
+      flags !== this.groupFlags
+    ) {
+      this.closeGroup();
+      this.startTurn();
+      this.groupOptions = options;
+      this.groupEncoded = encoded;
+      this.groupFlags = flags;
+    } else if (this.groupCount === this.groupSlots.length) {
+      const grown = new Uint32Array(this.groupSlots.length * 2);
+      grown.set(this.groupSlots);
+      this.groupSlots = grown;
+    }
+    this.groupSlots[this.groupCount++] = slot;
+  }
+
+  /** Makes a socket reachable by native broadcasts. */
+  memberAdd(namespace: number, member: number, slot: number): void {
+    this.three(KIND.memberAdd, namespace, member, slot);
+  }
+
+  /** Forgets a socket; its rooms have been left before. */
+  memberRemove(namespace: number, member: number): void {
+    this.two(KIND.memberRemove, 0, namespace, member);
+  }
+
+  join(namespace: number, member: number, room: number): void {
+    this.three(KIND.join, namespace, member, room);
+  }
+
+  leave(namespace: number, member: number, room: number): void {
+    this.three(KIND.leave, namespace, member, room);
+  }
+
+  /** Closes a session; with `discard` nothing is waited for. */
+  close(slot: number, discard: boolean): void {
+    this.one(KIND.close, discard ? 1 : 0, slot);
+  }
+
+  /** A GET is parked; the core answers it with a RESPOND event of this request number. */
+  poll(slot: number, request: number): void {
+    this.two(KIND.poll, 0, slot, request);
+  }
+
+  /** A pong arrived in a POST body. */
+  pong(slot: number): void {
+    this.one(KIND.pong, 0, slot);
+  }
+
+  /** Another packet than a pong arrived in a POST body. */
+  received(slot: number): void {
+    this.one(KIND.received, 0, slot);
+  }
+
+  /** Chooses the extra events of a session: bit 0 posts HEARTBEAT and PING_SENT. */
+  observe(slot: number, mask: number): void {
+    this.two(KIND.observe, 0, slot, mask);
+  }
+
+  /** Bytes that a bridge's Duplex has read. */
+  bridgeData(conn: number, bytes: Uint8Array): void {
+    const at = this.begin(HEAD + 2 * 4 + bytes.byteLength);
+    this.words[(at >> 2) + 2] = conn;
+    this.words[(at >> 2) + 3] = bytes.byteLength;
+    this.buffer.set(bytes, at + HEAD + 8);
+    this.commit(KIND.bridgeData, 0, at, at + HEAD + 8 + bytes.byteLength);
+  }
+
+  /** The peer of a bridge has half-closed. */
+  bridgeEof(conn: number): void {
+    this.one(KIND.bridgeEof, 0, conn);
+  }
+
+  /** The Duplex of a bridge has taken `bytes` bytes. */
+  bridgeAck(conn: number, bytes: number): void {
+    this.two(KIND.bridgeAck, 0, conn, bytes);
+  }
+
+  /** Drops a stream at once: its husk was destroyed, or its Duplex is closed. */
+  connDestroy(conn: number): void {
+    this.one(KIND.connDestroy, 0, conn);
+  }
+
+  private one(kind: number, flags: number, a: number): void {
+    const at = this.begin(HEAD + 4);
+    this.words[(at >> 2) + 2] = a;
+    this.commit(kind, flags, at, at + HEAD + 4);
+  }
+
+  private two(kind: number, flags: number, a: number, b: number): void {
+    const at = this.begin(HEAD + 8);
+    this.words[(at >> 2) + 2] = a;
+    this.words[(at >> 2) + 3] = b;
+    this.commit(kind, flags, at, at + HEAD + 8);
+  }
+
+  private three(kind: number, a: number, b: number, c: number): void {
+    const at = this.begin(HEAD + 12);
+    this.words[(at >> 2) + 2] = a;
+    this.words[(at >> 2) + 3] = b;
+    this.words[(at >> 2) + 4] = c;
+    this.commit(kind, 0, at, at + HEAD + 12);
+  }
+
+  protected closeGroup(): void {
+    const encoded = this.groupEncoded;
+    if (this.groupOptions === undefined || encoded === undefined) {
+      return;
+    }
+    const count = this.groupCount;
+    this.groupOptions = undefined;
+    this.groupEncoded = undefined;
+    this.groupCount = 0;
+    const at = this.room(HEAD + 4 + count * 4 + boundParts(encoded));
+    const word = (at >> 2) + 2;
+    this.words[word] = count;
+    this.words.set(this.groupSlots.subarray(0, count), word + 1);
+    const end = this.writeParts((word + 1 + count) << 2, encoded);
+    this.commit(KIND.multicast, this.groupFlags, at, end);
+  }
+
+  /** Writes the table of lengths and the bytes of all parts; returns the end. */
+  private writeParts(start: number, parts: string | Part[]): number {
+    const table = start >> 2;
+    if (typeof parts === "string") {
+      this.words[table] = 1;
+      const written = this.buffer.utf8Write(parts, start + 8);
+      this.words[table + 1] = written;
+      return start + 8 + written;
+    }
+    this.words[table] = parts.length;
+    let at = start + 4 + parts.length * 4;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Part;
+      if (typeof part === "string") {
+        const written = this.buffer.utf8Write(part, at);
+        this.words[table + 1 + i] = written;
+        at += written;
+      } else {
+        this.buffer.set(bytesOf(part), at);
+        this.words[table + 1 + i] = (part.byteLength | BINARY) >>> 0;
+        at += part.byteLength;
+      }
+    }
+    return at;
+  }
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return view instanceof Uint8Array
+    ? view
+    : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** A custom encoder may give no part at all for a packet; there is nothing to send then. */
+function isEmptyUnit(parts: string | Part[]): boolean {
+  return typeof parts !== "string" && parts.length === 0;
+}
+
+/** An upper bound of the UTF-8 bytes of a text. */
+function bound(text: string): number {
+  return text.length > EXACT_ABOVE ? Buffer.byteLength(text) : text.length * 3;
+}
+
+function boundParts(parts: string | Part[]): number {
+  if (typeof parts === "string") {
+    return 8 + bound(parts);
+  }
+  let bytes = 4 + parts.length * 4;
+  for (const part of parts) {
+    bytes += typeof part === "string" ? bound(part) : part.byteLength;
+  }
+  return bytes;
+}
+
+/** A delay as the core takes it: whole milliseconds in 32 bits. */
+function milliseconds(value: number): number {
+  return value > 0 ? Math.min(Math.round(value), 0xffff_ffff) : 0;
+}
+
+/** `maxHttpBufferSize` as the core takes it; as with ws, 0 and Infinity lift the limit. */
+function payloadLimit(value: number): number {
+  return value > 0 && value < 0xffff_ffff ? Math.floor(value) : 0xffff_ffff;
+}

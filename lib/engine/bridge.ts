@@ -1,0 +1,90 @@
+/**
+ * A byte bridge: JavaScript pumps the bytes of a Duplex to the core and back. What the bytes mean is the core's affair.
+ *
+ * Back-pressure goes both ways: the core says when to stop reading, and learns how much of what it wrote the stream has taken.
+ */
+import type { Duplex } from "node:stream";
+import type { Link } from "../link";
+import type { Carrier, Opening } from "./carrier";
+import type { WebSocketTransport } from "./transports";
+
+/** The optional methods of a net.Socket. */
+type Tunable = Duplex & {
+  setTimeout?(milliseconds: number): void;
+  setNoDelay?(isOn: boolean): void;
+};
+
+export class Bridge implements Carrier {
+  readonly conn: number;
+  readonly subprotocol: string;
+  hasEnded = false;
+  transport: WebSocketTransport | undefined = undefined;
+  /** Lengths of the writes that the stream has not taken; it takes them in order. */
+  private readonly untaken: number[] = [];
+  private readonly onTaken = (): void => {
+    const length = this.untaken.shift();
+    if (length !== undefined && !this.hasEnded) {
+      this.link.commands.bridgeAck(this.conn, length);
+    }
+  };
+
+  constructor(
+    private readonly link: Link,
+    readonly stream: Duplex,
+    input: Buffer,
+    { role, slot, response, subprotocol }: Opening,
+  ) {
+    this.subprotocol = subprotocol;
+    (stream as Tunable).setTimeout?.(0);
+    (stream as Tunable).setNoDelay?.(true);
+    this.conn = link.bridge(role, slot, response, input, this);
+    stream.on("data", (chunk: Buffer | string) => {
+      if (!this.hasEnded) {
+        link.commands.bridgeData(this.conn, typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+      }
+    });
+    stream.on("end", () => {
+      if (!this.hasEnded) {
+        link.commands.bridgeEof(this.conn);
+      }
+    });
+    stream.on("close", () => {
+      if (!this.hasEnded) {
+        link.commands.connDestroy(this.conn);
+      }
+    });
+    stream.resume(); // it may have been paused before
+  }
+
+  onConnEnded(): void {
+    this.hasEnded = true;
+    this.transport?.onStreamEnded();
+    const { stream } = this;
+    if (stream.writableEnded && !stream.writableFinished) {
+      stream.once("finish", () => stream.destroy());
+    } else {
+      stream.destroy();
+    }
+  }
+
+  onBridgeWrite(bytes: Buffer): void {
+    this.untaken.push(bytes.length);
+    this.stream.write(bytes, this.onTaken);
+  }
+
+  onBridgeEnd(): void {
+    this.stream.end();
+  }
+
+  onBridgePause(): void {
+    this.stream.pause();
+  }
+
+  onBridgeResume(): void {
+    this.stream.resume();
+  }
+
+  onBridgeDestroy(): void {
+    this.stream.destroy();
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The body of one POST on its way in: the limit, the abort, the text in the end.
+ *
+ * Its listeners are shared functions; a request finds its state under a symbol.
+ */
+import type { ServerResponse } from "node:http";
+import type { EngineRequest } from "./request";
+
+/** Who is told what becomes of the body. */
+export interface DataReceiver {
+  /** The whole body has arrived. */
+  onBody(request: DataRequest, text: string): void;
+  /** The body is longer than allowed; the rest of it is ignored. */
+  onBodyTooLarge(request: DataRequest): void;
+  /** The connection was lost before the end. */
+  onBodyAborted(request: DataRequest): void;
+}
+
+const kDataRequest = Symbol("data request");
+
+type Tagged = EngineRequest & { [kDataRequest]?: DataRequest };
+
+export class DataRequest {
+  private chunks: Buffer[] = [];
+  private length = 0;
+
+  constructor(
+    private readonly receiver: DataReceiver,
+    readonly req: EngineRequest,
+    readonly res: ServerResponse,
+    private readonly limit: number,
+  ) {
+    (req as Tagged)[kDataRequest] = this;
+    req.on("data", onData);
+    req.on("end", onEnd);
+    req.on("close", onClose);
+  }
+
+  /** Drops the request and its connection. */
+  destroy(): void {
+    this.release();
+    this.req.destroy();
+  }
+
+  add(chunk: Buffer | string): void {
+    // A middleware may have chosen an encoding.
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    this.length += bytes.length;
+    if (this.length > this.limit) {
+      this.release();
+      this.receiver.onBodyTooLarge(this);
+    } else {
+      this.chunks.push(bytes);
+    }
+  }
+
+  end(): void {
+    this.release();
+    const { chunks } = this;
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.length);
+    this.chunks = [];
+    this.receiver.onBody(this, body.toString("utf8"));
+  }
+
+  abort(): void {
+    this.release();
+    this.receiver.onBodyAborted(this);
+  }
+
+  /** Node emits `close` after a normal end too. */
+  private release(): void {
+    const { req } = this;
+    (req as Tagged)[kDataRequest] = undefined;
+    req.removeListener("data", onData);
+    req.removeListener("end", onEnd);
+    req.removeListener("close", onClose);
+  }
+}
+
+function onData(this: Tagged, chunk: Buffer | string): void {
+  this[kDataRequest]?.add(chunk);
+}
+
+function onEnd(this: Tagged): void {
+  this[kDataRequest]?.end();
+}
+
+function onClose(this: Tagged): void {
+  this[kDataRequest]?.abort();
+}

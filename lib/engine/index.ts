@@ -1,0 +1,43 @@
+/** The engine on its own, as the package engine.io offers it. */
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AttachOptions, ServerOptions } from "./options";
+import { Server } from "./server";
+
+export type { ErrorCallback } from "./errors";
+export type { Middleware } from "./middlewares";
+export type { AttachOptions, CookieOptions, ServerOptions, TransportName } from "./options";
+export type { SendCallback } from "./outgoing";
+export type { Packet, PacketType } from "./payload";
+export type { EngineRequest } from "./request";
+export { Server } from "./server";
+export type { ReadyState } from "./session";
+export { type SendOptions, Socket } from "./socket";
+export { Transport } from "./transports";
+
+/** The revision of the Engine.IO protocol. */
+export const protocol = 4;
+
+/** Makes an engine and attaches it to an http server. */
+export function attach(server: HttpServer, options: AttachOptions & ServerOptions = {}): Server {
+  const engine = new Server(options);
+  engine.attach(server, options);
+  return engine;
+}
+
+/** Makes an engine on an http server of its own, which answers everything else with 501. */
+export function listen(
+  port: number,
+  options?: (AttachOptions & ServerOptions) | (() => void),
+  onListening?: () => void,
+): Server {
+  const given = typeof options === "function" ? {} : options;
+  const callback = typeof options === "function" ? options : onListening;
+  const server = createServer((_req, res) => {
+    res.writeHead(501);
+    res.end("Not Implemented");
+  });
+  const engine = attach(server, given);
+  engine.httpServer = server;
+  server.listen(port, callback);
+  return engine;
+}

@@ -1,0 +1,179 @@
+/**
+ * The options of the engine: their types, engine.io's defaults, and the check of values with which no session could work.
+ *
+ * An explicit `undefined` means the default (engine.io would take it literally). Numbers may be given as numeric strings, as they come from
+ * environment variables. Unknown keys are kept, as `engine.opts` is public.
+ */
+import type { IncomingMessage } from "node:http";
+import { type CookieSerializeOptions, serialize } from "cookie";
+import type { CorsOptions, CorsOptionsDelegate } from "cors";
+
+/** Names of transports that a client may ask for. */
+export type TransportName = "polling" | "websocket" | "webtransport";
+
+/** The session cookie of the polling handshake: a name and what `cookie.serialize` takes. */
+export type CookieOptions = CookieSerializeOptions & { name: string };
+
+/** Options of {@link Server.attach}. */
+export interface AttachOptions {
+  /** Name of the path to capture; `/engine.io`. */
+  path?: string;
+  /** Whether upgrade requests that nobody answers are ended; true. */
+  destroyUpgrade?: boolean;
+  /** Milliseconds after which they are; 1000. */
+  destroyUpgradeTimeout?: number;
+  /** Whether the path ends with a slash; true. */
+  addTrailingSlash?: boolean;
+}
+
+/** Options of the engine. Times are in milliseconds, sizes in bytes. */
+export interface ServerOptions {
+  /** How long a pong may take before the session is closed; 20000. */
+  pingTimeout?: number;
+  /** How long after opening, or after a pong, the next ping is sent; 25000. */
+  pingInterval?: number;
+  /** How long an upgrade may take before it is given up; 10000. */
+  upgradeTimeout?: number;
+  /** How large a message or the body of a POST may be; 1e6. */
+  maxHttpBufferSize?: number;
+  /** Decides whether a handshake is accepted: `callback(message, accepted)`. */
+  allowRequest?: (
+    req: IncomingMessage,
+    callback: (message: string | null | undefined, accepted: boolean) => void,
+  ) => void;
+  /** Which transports are accepted; polling and websocket. */
+  transports?: TransportName[];
+  /** Whether clients are told of the transports they may upgrade to; true. */
+  allowUpgrades?: boolean;
+  /** Accepted for compatibility; the extension is never negotiated yet. */
+  perMessageDeflate?: boolean | object;
+  /** How poll responses are compressed; `{ threshold: 1024 }`. */
+  httpCompression?: boolean | object;
+  /** Accepted for compatibility; the core's own codec is used. */
+  wsEngine?: any;
+  /** Sent as a message right after the open packet. */
+  initialPacket?: any;
+  /** The session cookie; none. */
+  cookie?: CookieOptions | boolean;
+  /** Handed to the `cors` package. */
+  cors?: CorsOptions | CorsOptionsDelegate;
+  /** Accepted for compatibility; clients of revision 3 are refused yet. */
+  allowEIO3?: boolean;
+  /** Who moves the bytes of a WebSocket: the core where it can (`auto`), or always JavaScript (`bridge`). */
+  carrier?: "auto" | "bridge";
+}
+
+/** The options after the defaults were filled in. */
+export type EngineOptions = ServerOptions &
+  Required<
+    Pick<
+      ServerOptions,
+      | "pingTimeout"
+      | "pingInterval"
+      | "upgradeTimeout"
+      | "maxHttpBufferSize"
+      | "transports"
+      | "allowUpgrades"
+      | "allowEIO3"
+    >
+  >;
+
+/** setTimeout's longest delay; engine.io's own timers fire at once beyond it. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+/** socket.io compresses nothing shorter, in bytes. */
+const COMPRESSION_THRESHOLD = 1024;
+
+const TRANSPORT_NAMES: readonly string[] = ["polling", "websocket", "webtransport"];
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws TypeError naming the option and the value when a value cannot work
+ */
+export function completeOptions(given: ServerOptions = {}): EngineOptions {
+  const defaults: EngineOptions = {
+    pingTimeout: 20_000,
+    pingInterval: 25_000,
+    upgradeTimeout: 10_000,
+    maxHttpBufferSize: 1e6,
+    transports: ["polling", "websocket"],
+    allowUpgrades: true,
+    httpCompression: { threshold: COMPRESSION_THRESHOLD },
+    allowEIO3: false,
+  };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  const options: EngineOptions = Object.assign(defaults, Object.fromEntries(set));
+  options.pingTimeout = delay("pingTimeout", options.pingTimeout);
+  options.pingInterval = delay("pingInterval", options.pingInterval);
+  options.upgradeTimeout = delay("upgradeTimeout", options.upgradeTimeout);
+  options.maxHttpBufferSize = size("maxHttpBufferSize", options.maxHttpBufferSize);
+  options.transports = transportList(options.transports);
+  if (options.allowRequest && typeof options.allowRequest !== "function") {
+    throw invalid("allowRequest", "a function", options.allowRequest);
+  }
+  if (options.carrier !== undefined && !["auto", "bridge"].includes(options.carrier)) {
+    throw invalid("carrier", '"auto" or "bridge"', options.carrier);
+  }
+  if (options.perMessageDeflate) {
+    options.perMessageDeflate = {
+      threshold: COMPRESSION_THRESHOLD,
+      ...(options.perMessageDeflate as object),
+    };
+  }
+  if (options.cookie) {
+    options.cookie = cookieOptions(options.cookie);
+  }
+  return options;
+}
+
+function delay(name: string, value: unknown): number {
+  const milliseconds = numeric(value);
+  if (!(milliseconds >= 0 && milliseconds <= LONGEST_DELAY_MS)) {
+    throw invalid(name, `a number of milliseconds from 0 to ${LONGEST_DELAY_MS}`, value);
+  }
+  return milliseconds;
+}
+
+function size(name: string, value: unknown): number {
+  const bytes = numeric(value);
+  if (!(bytes >= 0)) {
+    throw invalid(name, "a number of bytes, or Infinity", value);
+  }
+  return bytes;
+}
+
+/** The number meant by a number or a numeric string; NaN for anything else. */
+function numeric(value: unknown): number {
+  if (typeof value === "string" && value.trim() !== "") {
+    return Number(value);
+  }
+  return typeof value === "number" ? value : Number.NaN;
+}
+
+function transportList(value: unknown): TransportName[] {
+  const names: unknown = typeof value === "string" ? [value] : value;
+  if (!Array.isArray(names) || !names.every((name) => TRANSPORT_NAMES.includes(name))) {
+    throw invalid("transports", `an array of ${TRANSPORT_NAMES.join(", ")}`, value);
+  }
+  return names;
+}
+
+/** The defaults of the cookie; an attribute that cannot be serialised is told now, not to the first client. */
+function cookieOptions(given: CookieOptions | boolean): CookieOptions {
+  const options: CookieOptions = {
+    name: "io",
+    path: "/",
+    httpOnly: true,
+    sameSite: "lax",
+    ...(given as object),
+  };
+  serialize(options.name, "sid", options);
+  return options;
+}
+
+function invalid(name: string, expected: string, value: unknown): TypeError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return Object.assign(new TypeError(`option "${name}" must be ${expected}, not ${shown}`), {
+    code: "SIO_RS_INVALID_OPTION",
+  });
+}

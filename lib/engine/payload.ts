@@ -1,0 +1,74 @@
+/**
+ * Takes the body of a POST apart into packets (revision 4): separated by a record separator, binary ones in base64.
+ *
+ * Done in JavaScript, since the body is a string here already. A polled packet cannot be incomplete, so there is no state.
+ */
+
+/** Engine packet types by their digit. */
+export const PACKET_TYPES = [
+  "open",
+  "close",
+  "ping",
+  "pong",
+  "message",
+  "upgrade",
+  "noop",
+] as const;
+
+/** The name of a packet type; `error` stands for an undecodable packet. */
+export type PacketType = (typeof PACKET_TYPES)[number] | "error";
+
+/** An engine packet as `packet` and `packetCreate` listeners see it. */
+export interface Packet {
+  type: PacketType;
+  data?: any;
+  options?: { compress?: boolean; [key: string]: unknown };
+}
+
+const SEPARATOR = "\x1e";
+const DIGIT_ZERO = 0x30;
+const MESSAGE = 4;
+const LETTER_B = 0x62;
+
+/** Whom the packets of a payload are given to, one by one, in order. */
+export interface PacketReceiver {
+  /** An empty text message has no data at all, as in engine.io. */
+  onPolledMessage(data: string | Buffer | undefined): void;
+  onPolledControl(type: Exclude<PacketType, "message">, data: string | undefined): void;
+}
+
+/** Delivers every packet up to the first undecodable one, which is delivered as `error`. */
+export function deliverPayload(payload: string, receiver: PacketReceiver): void {
+  let start = 0;
+  let end = payload.indexOf(SEPARATOR);
+  while (end >= 0) {
+    if (!deliverPacket(payload.slice(start, end), receiver)) {
+      return;
+    }
+    start = end + 1;
+    end = payload.indexOf(SEPARATOR, start);
+  }
+  deliverPacket(start === 0 ? payload : payload.slice(start), receiver);
+}
+
+/** Returns false for an undecodable packet. */
+function deliverPacket(packet: string, receiver: PacketReceiver): boolean {
+  const first = packet.charCodeAt(0);
+  if (first === LETTER_B) {
+    // Lenient as Node's decoder is: other characters are skipped, the URL-safe alphabet is understood.
+    receiver.onPolledMessage(Buffer.from(packet.slice(1), "base64"));
+    return true;
+  }
+  const type = PACKET_TYPES[first - DIGIT_ZERO];
+  const data = packet.length > 1 ? packet.slice(1) : undefined;
+  if (first - DIGIT_ZERO === MESSAGE) {
+    receiver.onPolledMessage(data);
+    return true;
+  }
+  if (type === undefined || type === "message") {
+    receiver.onPolledControl("error", "parser error");
+    return false;
+  }
+  receiver.onPolledControl(type, data);
+  return true;
+}

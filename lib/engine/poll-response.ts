@@ -1,0 +1,119 @@
+/**
+ * Writes the answers of the polling transport: the headers in engine.io's order, the `headers` events, compression.
+ *
+ * Answers with an error status carry neither; they are written where they are decided.
+ */
+import type { ServerResponse } from "node:http";
+import { createDeflate, createGzip, type ZlibOptions } from "node:zlib";
+import { serialize } from "cookie";
+import debugModule from "debug";
+import { acceptedEncoding } from "./accept-encoding";
+import { hasListeners } from "./lazy-emitter";
+import type { CookieOptions } from "./options";
+import { type EngineRequest, headerOf } from "./request";
+import type { Session } from "./session";
+import type { HeaderTable } from "./upgrade-response";
+
+const debug = debugModule("engine:polling");
+
+const COMPRESSORS = { gzip: createGzip, deflate: createDeflate };
+
+/** Answers a POST whose packets were delivered. */
+export function acknowledge(session: Session, req: EngineRequest, res: ServerResponse): void {
+  // text/html keeps some old user agents from offering the answer as a download.
+  const headers: HeaderTable = { "Content-Type": "text/html", "Content-Length": "2" };
+  res.writeHead(200, completeHeaders(session, req, headers));
+  res.end("ok");
+}
+
+/** Answers a parked GET; `done` is called once when the answer was given to Node (compressed: when it has left, or cannot any more). */
+export function respond(
+  session: Session,
+  req: EngineRequest,
+  res: ServerResponse,
+  payload: string,
+  compress: boolean,
+  done: () => void,
+): void {
+  const headers: HeaderTable = { "Content-Type": "text/plain; charset=UTF-8" };
+  const bytes = Buffer.byteLength(payload);
+  const encoding = compress ? encodingFor(session, req, bytes) : undefined;
+  if (encoding !== undefined) {
+    headers["Content-Encoding"] = encoding;
+    res.writeHead(200, completeHeaders(session, req, headers));
+    compressInto(res, encoding, session.server.opts.httpCompression, payload, done);
+    return;
+  }
+  headers["Content-Length"] = bytes;
+  res.writeHead(200, completeHeaders(session, req, headers));
+  res.end(payload);
+  done();
+}
+
+/** How a payload of `bytes` bytes that may be compressed will be: undefined means not at all. */
+export function encodingFor(
+  session: Session,
+  req: EngineRequest,
+  bytes: number,
+): "gzip" | "deflate" | undefined {
+  const options = session.server.opts.httpCompression as { threshold?: number } | boolean;
+  // Without a threshold (`true`, `{}`) everything is compressed, one byte too.
+  if (!options || bytes < ((options as { threshold?: number }).threshold ?? 0)) {
+    return undefined;
+  }
+  return acceptedEncoding(headerOf(req, "accept-encoding"));
+}
+
+/** The compressed length is not known in advance: chunked, as engine.io 6.6.12 does it. */
+function compressInto(
+  res: ServerResponse,
+  encoding: "gzip" | "deflate",
+  options: boolean | object | undefined,
+  payload: string,
+  done: () => void,
+): void {
+  let isDone = false;
+  const finish = (): void => {
+    if (!isDone) {
+      isDone = true;
+      done();
+    }
+  };
+  const stream = COMPRESSORS[encoding](typeof options === "object" ? (options as ZlibOptions) : {});
+  stream.on("error", (error) => {
+    debug("compression failed: %s", error.message);
+    res.end();
+    finish();
+  });
+  res.once("finish", finish);
+  res.once("close", finish); // also when the peer is gone before the end
+  stream.pipe(res);
+  stream.end(payload);
+}
+
+/** The headers every successful answer ends with, and the events that may add more. */
+function completeHeaders(
+  session: Session,
+  req: EngineRequest,
+  headers: HeaderTable,
+): Record<string, any> {
+  const { server } = session;
+  const agent = headerOf(req, "user-agent");
+  if (agent !== undefined && (agent.includes(";MSIE") || agent.includes("Trident/"))) {
+    headers["X-XSS-Protection"] = "0"; // Internet Explorer warns of the payload otherwise
+  }
+  headers["cache-control"] = "no-store";
+  const { transport } = session;
+  if (hasListeners(transport)) {
+    transport.emit("headers", headers, req);
+  }
+  if (!req._query.sid) {
+    if (server.opts.cookie) {
+      const cookie = server.opts.cookie as CookieOptions;
+      headers["Set-Cookie"] = [serialize(cookie.name, session.id, cookie)];
+    }
+    server.emit("initial_headers", headers, req);
+  }
+  server.emit("headers", headers, req);
+  return headers;
+}

@@ -1,0 +1,335 @@
+/**
+ * The polling transport (revision 4): owns the requests of a session, GETs that wait for an answer and POSTs that bring packets.
+ *
+ * What to answer a GET with is decided by the core, which keeps the outbox. Everything that can be judged from the requests alone is
+ * decided here, at once: overlap, abort, size, content type.
+ */
+import type { ServerResponse } from "node:http";
+import debugModule from "debug";
+import { type DataReceiver, DataRequest } from "./data-request";
+import { hasListeners } from "./lazy-emitter";
+import { deliverPayload, type PacketReceiver, type PacketType } from "./payload";
+import { acknowledge, respond } from "./poll-response";
+import { type EngineRequest, headerOf } from "./request";
+import { Transport, type TransportState } from "./transports";
+
+const debug = debugModule("engine:polling");
+
+/** How long an orderly close waits for the GET that takes it; engine.io's value, which the core has too. */
+const CLOSE_TIMEOUT_MS = 30_000;
+/** Payloads of control packets. */
+const CLOSE_PAYLOAD = "1";
+const NOOP_PAYLOAD = "6";
+
+const kPoll = Symbol("poll");
+
+type PollingRequest = EngineRequest & { [kPoll]?: Poll };
+
+let lastRequestNumber = 0;
+
+function nextRequestNumber(): number {
+  lastRequestNumber = (lastRequestNumber + 1) >>> 0;
+  return lastRequestNumber;
+}
+
+/** A GET that waits for its answer. */
+export class Poll {
+  /** The number that the core names it by. */
+  readonly number = nextRequestNumber();
+  /** An answer is certain to come: something was sent, so the GET no longer counts as waiting. */
+  isTaken = false;
+  /** The answer was given to Node; while it is compressed the request is still held. */
+  isAnswered = false;
+  /** What to say if the session is forgotten before an answer came. */
+  lastWord = CLOSE_PAYLOAD;
+  /** Run when the answer has left. */
+  onAnswered: (() => void) | undefined;
+
+  constructor(
+    readonly transport: PollingTransport,
+    readonly req: PollingRequest,
+    readonly res: ServerResponse,
+  ) {
+    req[kPoll] = this;
+    req.on("close", onPollClosed);
+  }
+
+  release(): void {
+    this.req[kPoll] = undefined;
+    this.req.removeListener("close", onPollClosed);
+  }
+}
+
+function onPollClosed(this: PollingRequest): void {
+  const poll = this[kPoll];
+  poll?.transport._onPollAborted(poll);
+}
+
+export class PollingTransport extends Transport implements DataReceiver, PacketReceiver {
+  readonly name = "polling";
+  /** Milliseconds that an orderly close waits for a GET. */
+  closeTimeout = CLOSE_TIMEOUT_MS;
+  private state: TransportState = "open";
+  /** At most two: one whose answer is on its way, one waiting. */
+  private readonly polls: Poll[] = [];
+  /** Something was sent while no GET waited, so the next one is answered at once. */
+  private hasBacklog = false;
+  private data: DataRequest | undefined;
+  private hasReceived = false;
+
+  get readyState(): TransportState {
+    return this.state;
+  }
+
+  /** The GET that waits, as engine.io names it. */
+  get req(): EngineRequest | null {
+    return this.waiting()?.req ?? null;
+  }
+
+  get res(): ServerResponse | null {
+    return this.waiting()?.res ?? null;
+  }
+
+  /** The POST whose body is arriving. */
+  get dataReq(): EngineRequest | null {
+    return this.data?.req ?? null;
+  }
+
+  get dataRes(): ServerResponse | null {
+    return this.data?.res ?? null;
+  }
+
+  get maxHttpBufferSize(): number {
+    return this.session.server.opts.maxHttpBufferSize;
+  }
+
+  get httpCompression(): boolean | object | undefined {
+    return this.session.server.opts.httpCompression;
+  }
+
+  override onRequest(req: EngineRequest): void {
+    const res = req.res as ServerResponse;
+    req.res = null; // the first request of a session is kept; its response need not be
+    if (req.method === "GET") {
+      this.onPollRequest(req, res);
+    } else if (req.method === "POST") {
+      this.onDataRequest(req, res);
+    } else {
+      res.writeHead(500);
+      res.end();
+    }
+  }
+
+  /** Parks a GET. */
+  onPollRequest(req: EngineRequest, res: ServerResponse): void {
+    const { session, polls } = this;
+    if (this.waiting() !== undefined || polls.length > 1) {
+      session._fail(transportError("overlap from client"));
+      res.writeHead(400);
+      res.end();
+      return;
+    }
+    const poll = new Poll(this, req, res);
+    poll.isTaken = this.hasBacklog || session.readyState === "closing";
+    this.hasBacklog = false;
+    polls.push(poll);
+    session._commands.poll(session._slot, poll.number);
+    if (hasListeners(this)) {
+      this.emit("ready");
+    }
+    session._onPollParked();
+  }
+
+  /** Receives a POST. */
+  onDataRequest(req: EngineRequest, res: ServerResponse): void {
+    const { session } = this;
+    // Pipelined behind one whose body is complete is no overlap: Node delivers the bodies in order.
+    if (this.data !== undefined && !this.data.req.complete) {
+      session._fail(transportError("data request overlap from client"));
+      res.writeHead(400);
+      res.end();
+    } else if (headerOf(req, "content-type") === "application/octet-stream") {
+      session._fail(transportError("invalid content"));
+      res.writeHead(400).end();
+    } else {
+      this.data = new DataRequest(this, req, res, this.maxHttpBufferSize);
+    }
+  }
+
+  onBody(request: DataRequest, text: string): void {
+    const { session } = this;
+    this.forget(request);
+    if (debug.enabled) {
+      debug("received %j", text);
+    }
+    this.hasReceived = false;
+    deliverPayload(text, this);
+    if (this.hasReceived && session.readyState === "open") {
+      // After the delivery: the first command of a turn leaves at once, and that is to be what a handler emits.
+      session._commands.received(session._slot);
+    }
+    acknowledge(session, request.req, request.res);
+  }
+
+  /** The session survives; the official client closes itself on seeing the status. */
+  onBodyTooLarge(request: DataRequest): void {
+    this.forget(request);
+    request.res.writeHead(413).end();
+  }
+
+  onBodyAborted(request: DataRequest): void {
+    this.forget(request);
+    this.session._fail(transportError("data request connection closed prematurely"));
+  }
+
+  onPolledMessage(data: string | Buffer | undefined): void {
+    if (this.session.readyState !== "open") {
+      return;
+    }
+    this.hasReceived = true;
+    if (hasListeners(this)) {
+      this.emit("packet", data === undefined ? { type: "message" } : { type: "message", data });
+    }
+    this.session._onContent(data);
+  }
+
+  onPolledControl(type: Exclude<PacketType, "message">, data: string | undefined): void {
+    if (type === "close") {
+      this.onPeerClose();
+      return;
+    }
+    if (type !== "pong") {
+      this.hasReceived = true;
+    }
+    const packet = data === undefined ? { type } : { type, data };
+    if (hasListeners(this)) {
+      this.emit("packet", packet);
+    }
+    this.session.onPacket(packet);
+  }
+
+  /** Answers the GET that the core names; one that was answered meanwhile is ignored. */
+  _onRespond(request: number, payload: string, compress: boolean): void {
+    const poll = this.polls.find(({ number }) => number === request);
+    if (poll !== undefined && !poll.isAnswered) {
+      this.answer(poll, payload, compress);
+    }
+  }
+
+  /** Whether a GET waits that nothing was sent to yet. */
+  _isWaiting(): boolean {
+    return this.waiting() !== undefined;
+  }
+
+  /** A packet was given to the core; a volatile one has left if a GET waited, and is dropped otherwise. */
+  _onSend(isCertain: boolean): void {
+    const poll = this.polls[this.polls.length - 1];
+    if (poll !== undefined) {
+      // Were it taken before, the packet may wait or go along with the answer: the core knows, nobody here needs to.
+      poll.isTaken = true;
+    } else if (isCertain) {
+      this.hasBacklog = true;
+    }
+  }
+
+  /** The GET which was taken by what was sent last. */
+  _takenPoll(): Poll | undefined {
+    return this.polls[this.polls.length - 1];
+  }
+
+  _onPollAborted(poll: Poll): void {
+    poll.release();
+    this.polls.splice(this.polls.indexOf(poll), 1);
+    if (!poll.isAnswered) {
+      this.session._fail(transportError("poll connection closed prematurely"));
+    }
+  }
+
+  /** An orderly close begins. Returns whether the session ends now: a GET waits that takes it. */
+  _beginClose(): boolean {
+    this.dropBody();
+    const poll = this.waiting();
+    if (poll !== undefined) {
+      poll.isTaken = true; // the core answers it with what is queued and the close packet
+      return true;
+    }
+    if (this.closeTimeout !== CLOSE_TIMEOUT_MS) {
+      setTimeout(() => this.session.close(true), this.closeTimeout);
+    }
+    return false;
+  }
+
+  /** The session has closed, or another transport carries it: GETs that wait are released. */
+  _end(payload = CLOSE_PAYLOAD): void {
+    if (this.state === "closed") {
+      return;
+    }
+    this.state = "closed";
+    this.dropBody();
+    for (const poll of [...this.polls]) {
+      if (poll.isTaken) {
+        poll.lastWord = payload;
+      } else {
+        this.answer(poll, payload, false);
+      }
+    }
+    this.emit("close");
+  }
+
+  /** No answer will come from the core any more. */
+  _answerLeftovers(): void {
+    for (const poll of [...this.polls]) {
+      if (!poll.isAnswered) {
+        this.answer(poll, poll.lastWord, false);
+      }
+    }
+  }
+
+  /** The client says goodbye: the GET that waits is released with a noop, not with the close packet. */
+  private onPeerClose(): void {
+    debug("got a close packet");
+    if (this.session.readyState !== "closed") {
+      this._end(NOOP_PAYLOAD);
+      this.session._end("transport close");
+    }
+  }
+
+  private answer(poll: Poll, payload: string, compress: boolean): void {
+    if (debug.enabled) {
+      debug("writing %j", payload);
+    }
+    poll.isTaken = true;
+    poll.isAnswered = true;
+    respond(this.session, poll.req, poll.res, payload, compress, () => {
+      poll.release();
+      const index = this.polls.indexOf(poll);
+      if (index >= 0) {
+        this.polls.splice(index, 1);
+      }
+      poll.onAnswered?.();
+    });
+  }
+
+  private waiting(): Poll | undefined {
+    const poll = this.polls[this.polls.length - 1];
+    return poll === undefined || poll.isTaken ? undefined : poll;
+  }
+
+  private forget(request: DataRequest): void {
+    if (this.data === request) {
+      this.data = undefined;
+    }
+  }
+
+  /** A body that is still arriving goes down with its connection. */
+  private dropBody(): void {
+    const { data } = this;
+    this.data = undefined;
+    data?.destroy();
+  }
+}
+
+/** An error as engine.io's transports make them. */
+export function transportError(message: string): Error {
+  return Object.assign(new Error(message), { type: "TransportError", description: undefined });
+}

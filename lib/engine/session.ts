@@ -1,0 +1,392 @@
+/**
+ * The life of a session on the JavaScript side: opening, what the core tells, upgrade, and the ways it ends.
+ *
+ * JavaScript owns what JavaScript can see, above all the ready state: `close` is emitted before `close()` returns wherever engine.io does,
+ * and what the core says of a session that JavaScript has closed is dropped. The core owns the rest: outbox, heartbeat, upgrade, stream.
+ * There is one per connection, so it holds no closure and no timer, and what few sessions need is made when it is needed.
+ */
+import debugModule from "debug";
+import type { CloseReason, SessionSink } from "../link";
+import type { Carrier } from "./carrier";
+import { hasListeners } from "./lazy-emitter";
+import { contentOf } from "./message";
+import type { TransportName } from "./options";
+import type { Outgoing } from "./outgoing";
+import type { Packet } from "./payload";
+import { PollingTransport, transportError } from "./polling";
+import { SessionBase } from "./session-base";
+import { type Transport, WebSocketTransport } from "./transports";
+import { FIRST_FREE_BIT, WATCHES_PACKETS } from "./watched-emitter";
+
+const debug = debugModule("engine:socket");
+
+/** States of a session, in engine.io's words. */
+export type ReadyState = "opening" | "open" | "closing" | "closed";
+
+const UPGRADING = FIRST_FREE_BIT;
+const UPGRADED = FIRST_FREE_BIT << 1;
+/** The client asked for text only (`b64`). */
+export const TEXT_ONLY = FIRST_FREE_BIT << 2;
+/** `connection` is still to be emitted: a polling session is announced when its handshake was answered. */
+const UNANNOUNCED = FIRST_FREE_BIT << 3;
+/** The user has closed the transport, not the session. */
+const TRANSPORT_CLOSED = FIRST_FREE_BIT << 4;
+
+/** The core's text for it; an error of the session, not of its transport. */
+const INVALID_HEARTBEAT = "invalid heartbeat direction";
+
+export abstract class Session extends SessionBase implements SessionSink {
+  abstract readonly id: string;
+  abstract readonly protocol: 3 | 4;
+  /** The packets somebody watches; undefined as long as nobody does. */
+  protected outgoing: Outgoing | undefined = undefined;
+  private _readyState: ReadyState = "opening";
+  /** The polling transport, or the WebSocket's once somebody has asked for it. */
+  private current: Transport | undefined = undefined;
+  /** The WebSocket's stream. */
+  protected carrier: Carrier | undefined = undefined;
+  /** The stream of an upgrade that is under way. */
+  private candidate: Carrier | undefined = undefined;
+
+  get readyState(): ReadyState {
+    return this._readyState;
+  }
+
+  set readyState(state: ReadyState) {
+    if (debug.enabled) {
+      debug("readyState updated from %s to %s", this._readyState, state);
+    }
+    this._readyState = state;
+  }
+
+  /** What carries the session now. */
+  get transport(): Transport {
+    this.current ??= this.transportOf(this.carrier as Carrier);
+    return this.current;
+  }
+
+  set transport(transport: Transport) {
+    this.current = transport;
+  }
+
+  /** Whether an upgrade is under way. */
+  get upgrading(): boolean {
+    return this.has(UPGRADING);
+  }
+
+  set upgrading(isUpgrading: boolean) {
+    this.setBit(UPGRADING, isUpgrading);
+  }
+
+  /** Whether a WebSocket has replaced the polling transport; false for a session that began as one. */
+  get upgraded(): boolean {
+    return this.has(UPGRADED);
+  }
+
+  set upgraded(isUpgraded: boolean) {
+    this.setBit(UPGRADED, isUpgraded);
+  }
+
+  get _supportsBinary(): boolean {
+    return !this.has(TEXT_ONLY);
+  }
+
+  /** Transports this session may still be upgraded to. */
+  getAvailableUpgrades(): TransportName[] {
+    const name = this.current instanceof PollingTransport ? "polling" : "websocket";
+    return this.server.upgrades(name).filter((to) => this.server.opts.transports.includes(to));
+  }
+
+  /** Opens the session in the core; the first packet of its transport is the open packet. */
+  _open(isWebSocket: boolean): void {
+    const { opts, _link } = this.server;
+    if (!isWebSocket) {
+      this.current = new PollingTransport(this);
+      this.setBit(UNANNOUNCED, true);
+    }
+    this._slot = _link.openSession(this);
+    this.readyState = "open";
+    const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: maxPayload } = opts;
+    const upgrades = this.getAvailableUpgrades();
+    const json = JSON.stringify({ sid: this.id, upgrades, pingInterval, pingTimeout, maxPayload });
+    _link.commands.open(this._slot, json, {
+      websocket: isWebSocket,
+      protocol: this.protocol,
+      pingInterval,
+      pingTimeout,
+      upgradeTimeout,
+      maxPayload,
+    });
+    this._stamp(1, true);
+    if (opts.initialPacket) {
+      this._sendMessage(contentOf(opts.initialPacket), true);
+    }
+    if (this.server._watchesWrites) {
+      const packet: Packet = { type: "open", data: json, options: { compress: true } };
+      this.server.emit("flush", this, [packet]);
+      this.server.emit("drain", this);
+    }
+  }
+
+  /** The stream that carries the session from its beginning. */
+  _setCarrier(carrier: Carrier): void {
+    this.carrier = carrier;
+  }
+
+  /** A stream that may become the transport. */
+  _setCandidate(carrier: Carrier): void {
+    this.candidate = carrier;
+    this.upgrading = true;
+  }
+
+  /** Whether a WebSocket may become the transport. A session that began as one is not handed to a second (engine.io lets it be). */
+  _canUpgrade(): boolean {
+    return (
+      this._readyState !== "closed" &&
+      !this.has(UPGRADING | UPGRADED) &&
+      this.current instanceof PollingTransport
+    );
+  }
+
+  /** Whether a stream carries the session, or is about to. */
+  _carries(carrier: Carrier): boolean {
+    return (
+      this._readyState !== "closed" && (carrier === this.carrier || carrier === this.candidate)
+    );
+  }
+
+  /** Whether a volatile packet would be sent now: nothing was in this turn, and the transport takes more. */
+  _canWrite(transport = this.current): boolean {
+    if (transport !== this.current || this._readyState === "closed") {
+      return transport?.readyState === "open";
+    }
+    return transport instanceof PollingTransport
+      ? transport._isWaiting() && this.broadcastsInTurn() === 0
+      : this.isStreamFree();
+  }
+
+  override _stamp(packets = 1, isCertain = false): void {
+    super._stamp(packets, isCertain);
+    if (this.current instanceof PollingTransport) {
+      this.current._onSend(isCertain);
+    }
+  }
+
+  /** A GET was parked: it takes what is buffered. */
+  _onPollParked(): void {
+    this.outgoing?.flush();
+  }
+
+  /** An accepted packet, or `error` for an undecodable one. */
+  onPacket(packet: Packet): void {
+    if (this._readyState !== "open") {
+      return;
+    }
+    if (packet.type === "message") {
+      this._onContent(packet.data);
+      return;
+    }
+    if (this.has(WATCHES_PACKETS)) {
+      this.emit("packet", packet);
+    }
+    if (packet.type === "ping") {
+      this._fail(new Error(INVALID_HEARTBEAT));
+    } else if (packet.type === "error") {
+      this._end("parse error");
+    } else if (packet.type === "pong" && this._slot >= 0) {
+      this._commands.pong(this._slot);
+      this.emit("heartbeat");
+    }
+  }
+
+  /** The content of a message has arrived. */
+  _onContent(data: string | Buffer | undefined): void {
+    // An empty text message has no data at all: socket.io's decoder depends on it.
+    const content = data === "" ? undefined : data;
+    if (this.has(WATCHES_PACKETS)) {
+      this.emit("packet", content === undefined ? { type: "message" } : { type: "message", data });
+    }
+    this.emit("data", content);
+    this.emit("message", content);
+  }
+
+  onMessage(data: string | Buffer): void {
+    if (this._readyState === "open") {
+      if (this.current !== undefined && hasListeners(this.current)) {
+        this.current.emit("packet", { type: "message", data });
+      }
+      this._onContent(data);
+    }
+  }
+
+  onClosed(reason: CloseReason, description: string): void {
+    if (this._readyState === "closed") {
+      return;
+    }
+    if (reason === "transport error" && description !== "") {
+      this.fail(
+        description === INVALID_HEARTBEAT ? new Error(description) : transportError(description),
+      );
+    } else {
+      this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : reason);
+    }
+  }
+
+  onEnded(): void {
+    this.finish("transport close"); // the core has told the reason before; this is for the day it does not
+    this._slot = -1;
+    if (this.current instanceof PollingTransport) {
+      this.current._answerLeftovers();
+    }
+  }
+
+  onRespond(request: number, payload: string, compress: boolean): void {
+    if (this.current instanceof PollingTransport) {
+      this.current._onRespond(request, payload, compress);
+    }
+    if (this.has(UNANNOUNCED)) {
+      this.setBit(UNANNOUNCED, false);
+      if (this._readyState === "open") {
+        this.server.emit("connection", this);
+      }
+    }
+  }
+
+  onUpgrading(conn: number): void {
+    const { candidate } = this;
+    if (candidate?.conn === conn && this._readyState !== "closed" && hasListeners(this)) {
+      this.emit("upgrading", this.transportOf(candidate));
+    }
+  }
+
+  onUpgraded(conn: number): void {
+    const { candidate } = this;
+    if (candidate?.conn !== conn || this._readyState === "closed") {
+      return;
+    }
+    debug("the candidate carries the session");
+    const polling = this.current as PollingTransport;
+    this.candidate = undefined;
+    this.carrier = candidate;
+    this.current = candidate.transport;
+    this.upgrading = false;
+    this.upgraded = true;
+    polling.discard();
+    polling._end();
+    polling._answerLeftovers();
+    if (this.listenerCount("upgrade") > 0) {
+      this.emit("upgrade", this.transport);
+    }
+    this.outgoing?.flushUnreported();
+  }
+
+  onUpgradeFailed(conn: number): void {
+    if (this.candidate?.conn === conn) {
+      debug("the candidate is gone");
+      this.candidate = undefined;
+      this.upgrading = false;
+    }
+  }
+
+  onHeartbeat(): void {
+    if (this._readyState === "open") {
+      if (this.has(WATCHES_PACKETS)) {
+        this.emit("packet", { type: "pong" });
+      }
+      this.emit("heartbeat");
+    }
+  }
+
+  onPingSent(): void {
+    if (this._readyState === "open") {
+      const packet: Packet = { type: "ping", options: { compress: true } };
+      this.emit("packetCreate", packet);
+      this.emit("flush", [packet]);
+      this.server.emit("flush", this, [packet]);
+      this.emit("drain");
+      this.server.emit("drain", this);
+    }
+  }
+
+  onSent(count: number): void {
+    if (this._readyState !== "closed") {
+      this.outgoing?.onSent(count);
+    }
+  }
+
+  /** Closes the session after what was sent; with `discard` at once. */
+  close(discard?: boolean): void {
+    if (discard && (this._readyState === "open" || this._readyState === "closing")) {
+      this._end("forced close");
+    }
+    if (this._readyState !== "open") {
+      return;
+    }
+    // Only packets behind the first of a turn make a close wait: that one is with the transport already.
+    const endsNow =
+      this.current instanceof PollingTransport
+        ? this.current._beginClose()
+        : this.isStreamDrained() && !this.outgoing?.buffer.length;
+    this.readyState = "closing";
+    this._commands.close(this._slot, false);
+    if (endsNow) {
+      this.finish("forced close");
+    }
+  }
+
+  /** The user closes the transport, current or candidate, instead of the session. */
+  _closeTransport(transport: Transport): void {
+    if (transport !== this.current) {
+      (transport as WebSocketTransport).carrier.stream.destroy();
+    } else if (this._readyState === "open") {
+      this.setBit(TRANSPORT_CLOSED, true);
+      this._commands.close(this._slot, false);
+    }
+  }
+
+  /** The session fails by the peer's fault. */
+  _fail(error: Error): void {
+    if (this._readyState !== "closed") {
+      this._commands.close(this._slot, true);
+      this.fail(error);
+    }
+  }
+
+  /** The session ends at once. */
+  _end(reason: CloseReason, description?: Error): void {
+    if (this._readyState !== "closed") {
+      this._commands.close(this._slot, true);
+      this.finish(reason, description);
+    }
+  }
+
+  /** Sends one message without events. */
+  abstract _sendMessage(content: string | ArrayBufferView, compress: boolean): void;
+
+  private fail(error: Error): void {
+    if (this.current !== undefined && this.current.listenerCount("error") > 0) {
+      this.current.emit("error", error);
+    }
+    this.finish("transport error", error);
+  }
+
+  /** The one way a session ends in JavaScript. */
+  private finish(reason: CloseReason, description?: Error): void {
+    if (this._readyState === "closed") {
+      return;
+    }
+    this.readyState = "closed";
+    this.setBit(UPGRADING, false);
+    if (this.current instanceof PollingTransport) {
+      this.current._end();
+    }
+    this.server._forget(this);
+    this.outgoing?.close();
+    this.emit("close", reason, description);
+  }
+
+  private transportOf(carrier: Carrier): WebSocketTransport {
+    carrier.transport ??= new WebSocketTransport(this, carrier);
+    return carrier.transport;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What users see as `conn.transport`. The core moves the bytes; these objects tell its state and take a few orders.
+ *
+ * The polling transport, which owns requests, has a file of its own.
+ */
+import debugModule from "debug";
+import type { Carrier } from "./carrier";
+import { abortRequest, ERRORS } from "./errors";
+import { LazyEmitter } from "./lazy-emitter";
+import { contentOf } from "./message";
+import type { Packet } from "./payload";
+import type { EngineRequest } from "./request";
+import type { Session } from "./session";
+import { WebSocketFacade } from "./websocket-facade";
+
+const debug = debugModule("engine:ws");
+
+/** States of a transport, in engine.io's words. */
+export type TransportState = "open" | "closing" | "closed";
+
+export abstract class Transport extends LazyEmitter {
+  /** The name that clients ask for it by. */
+  abstract readonly name: "polling" | "websocket";
+  /** Set when an upgrade has replaced it. */
+  discarded = false;
+  private isHeldBack = false;
+
+  constructor(protected readonly session: Session) {
+    super();
+  }
+
+  /** The state of the transport, which may outlive its session by a closing handshake. */
+  abstract get readyState(): TransportState;
+
+  /** Whether a volatile packet would be sent now. Set to false it stays false until it is set to true. */
+  get writable(): boolean {
+    return !this.isHeldBack && this.session._canWrite(this);
+  }
+
+  set writable(isWritable: boolean) {
+    this.isHeldBack = !isWritable;
+  }
+
+  get protocol(): 3 | 4 {
+    return this.session.protocol;
+  }
+
+  get sid(): string {
+    return this.session.id;
+  }
+
+  get supportsBinary(): boolean {
+    return this.session._supportsBinary;
+  }
+
+  /** Sends messages without the events of `conn.send`; other packets are the core's affair. */
+  send(packets: Packet[]): void {
+    if (this.readyState !== "open") {
+      return;
+    }
+    for (const { type, data, options } of packets) {
+      if (type === "message") {
+        this.session._sendMessage(contentOf(data), options?.compress === true);
+      } else {
+        debug("a packet of type %s is not sent by hand", type);
+      }
+    }
+  }
+
+  /** Marks the transport as replaced. */
+  discard(): void {
+    this.discarded = true;
+  }
+
+  /** Closes the transport, and so the session, with the reason `transport close`. */
+  close(callback?: () => void): void {
+    if (this.readyState === "open") {
+      this.session._closeTransport(this);
+      callback?.();
+    }
+  }
+
+  /** A plain request with the sid of the session. */
+  abstract onRequest(req: EngineRequest): void;
+}
+
+/** A session's WebSocket. Made when somebody first asks for it. */
+export class WebSocketTransport extends Transport {
+  readonly name = "websocket";
+  private facade: WebSocketFacade | undefined;
+
+  constructor(
+    session: Session,
+    readonly carrier: Carrier,
+  ) {
+    super(session);
+  }
+
+  get readyState(): TransportState {
+    if (this.carrier.hasEnded) {
+      return "closed";
+    }
+    return this.session._carries(this.carrier) ? "open" : "closing";
+  }
+
+  get handlesUpgrades(): boolean {
+    return true;
+  }
+
+  /** What engine.io has as the `ws` object. */
+  get socket(): WebSocketFacade {
+    this.facade ??= new WebSocketFacade(this.session, this);
+    return this.facade;
+  }
+
+  /** Called by the carrier when its stream is closed. */
+  onStreamEnded(): void {
+    this.facade?.onStreamEnded();
+    this.emit("close");
+  }
+
+  /** engine.io leaves such a request unanswered; it names a transport that no request can use. */
+  override onRequest(req: EngineRequest): void {
+    const { res } = req;
+    req.res = null;
+    if (res) {
+      abortRequest(res, ERRORS.BAD_REQUEST);
+    }
+  }
+}

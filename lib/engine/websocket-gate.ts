@@ -1,0 +1,22 @@
+/**
+ * Whether WebSockets are still accepted: `engine.ws`, in the place of engine.io's ws server.
+ *
+ * A `headers` listener gets the lines of each 101 before it is written, and may add some.
+ */
+import { EventEmitter } from "node:events";
+
+export class WebSocketGate extends EventEmitter {
+  /** Closed gates answer upgrade requests with a 503. */
+  isClosed = false;
+
+  /** Accepts no more; what is open stays. */
+  close(callback?: () => void): void {
+    if (callback) {
+      this.once("close", callback);
+    }
+    if (!this.isClosed) {
+      this.isClosed = true;
+      process.nextTick(() => this.emit("close"));
+    }
+  }
+}

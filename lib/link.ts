@@ -1,0 +1,189 @@
+/**
+ * The link of this loaded copy of lib/ to the core: sessions by slot, streams by number, the doorbell, and the timer that keeps the process
+ * alive exactly while sessions or streams are open. One per copy and environment (main thread or worker).
+ */
+import { setInterval } from "node:timers"; // not the global: a test's fake timers must not catch the keep-alive
+import { CommandWriter } from "./commands";
+import { EventReader, type SessionSink, type StreamSink } from "./events";
+import { type BindingLink, type Counters, loadBinding } from "./native";
+
+export type { CloseReason, SessionSink, StreamSink } from "./events";
+export type { Counters } from "./native";
+
+/** What a stream is for its session. */
+export enum Role {
+  /** The session's own WebSocket. */
+  Direct = 0,
+  /** The upgrade of a polling session. */
+  Candidate = 1,
+  /** Accepted only to be closed in WebSocket's own words. */
+  Refused = 2,
+}
+
+/** A native broadcast of the current turn, asked when somebody reads `writable`. */
+export interface TurnBroadcast {
+  reaches(slot: number): boolean;
+}
+
+/** Bytes of the memory that the core fills with events; grows when one read holds more. */
+const EVENT_CAPACITY = 256 * 1024;
+/** The longest delay of a timer: the keep-alive never has to fire. */
+const LONGEST_DELAY_MS = 0x7fff_ffff;
+/** How long `process.exit()` is held up for what was emitted just before, in milliseconds. */
+const EXIT_FLUSH_MS = 200;
+
+export class Link {
+  /** Where commands to the core are written. */
+  readonly commands: CommandWriter;
+  /** Native broadcasts of the current turn. */
+  readonly broadcasts: TurnBroadcast[] = [];
+  private readonly binding: BindingLink;
+  private readonly reader: EventReader;
+  private readonly sessions: (SessionSink | undefined)[] = [];
+  private readonly streams = new Map<number, StreamSink>();
+  private readonly keepAlive = setInterval(() => {}, LONGEST_DELAY_MS);
+  private live = 0;
+
+  constructor() {
+    const { BindingLink } = loadBinding();
+    this.binding = new BindingLink(() => this.onDoorbell());
+    this.commands = new CommandWriter(this.binding, () => {
+      this.broadcasts.length = 0;
+    });
+    this.reader = new EventReader(
+      {
+        session: (slot) => this.sessions[slot],
+        stream: (conn) => this.streams.get(conn),
+        sessionEnded: (slot) => {
+          this.sessions[slot] = undefined;
+          this.release();
+        },
+        streamEnded: (conn) => {
+          this.streams.delete(conn);
+          this.release();
+        },
+      },
+      EVENT_CAPACITY,
+    );
+    this.keepAlive.unref();
+    process.on("exit", () => this.flushBeforeExit());
+  }
+
+  /** Number of the current turn of the event loop. */
+  get turn(): number {
+    return this.commands.turn;
+  }
+
+  /** Reserves a slot and registers its sink; the process stays alive until the session has ended. */
+  openSession(sink: SessionSink): number {
+    const slot = this.binding.reserveSlot();
+    while (this.sessions.length < slot) {
+      this.sessions.push(undefined); // no holes: the array keeps its fast kind
+    }
+    this.sessions[slot] = sink;
+    this.retain();
+    return slot;
+  }
+
+  /** Gives the stream behind a descriptor to the core; -1 when it could not be duplicated, then the byte bridge must carry it. */
+  adopt(
+    fd: number,
+    role: Role,
+    slot: number,
+    response: string,
+    input: Buffer,
+    sink: StreamSink,
+  ): number {
+    this.commands.submit();
+    const conn = this.binding.adopt(fd, role, slot, Buffer.from(response, "latin1"), input);
+    if (conn >= 0) {
+      this.streams.set(conn, sink);
+      this.retain();
+    }
+    return conn;
+  }
+
+  /** Opens a stream whose bytes JavaScript pumps. */
+  bridge(role: Role, slot: number, response: string, input: Buffer, sink: StreamSink): number {
+    this.commands.submit();
+    const conn = this.binding.bridge(role, slot, Buffer.from(response, "latin1"), input);
+    this.streams.set(conn, sink);
+    this.retain();
+    return conn;
+  }
+
+  /** A number for a namespace, never used twice in a process. */
+  reserveNamespace(): number {
+    return this.binding.reserveNamespace();
+  }
+
+  /** Bytes of a session which the kernel has not taken yet. */
+  pending(slot: number): number {
+    return this.binding.pending(slot);
+  }
+
+  /** What the core holds at this moment. */
+  counters(): Counters {
+    return this.binding.counters();
+  }
+
+  /** One batch per callback: nextTicks and microtasks of a batch run before the next one is read. */
+  private onDoorbell(): void {
+    const { reader } = this;
+    const goesOn = reader.hasRest;
+    try {
+      if (goesOn) {
+        reader.resume();
+      } else {
+        this.drain();
+      }
+    } finally {
+      if (goesOn || reader.hasRest) {
+        setImmediate(() => this.onDoorbell());
+      }
+    }
+  }
+
+  private drain(): void {
+    const { reader } = this;
+    const length = this.binding.drain(reader.target);
+    if (length >= 0) {
+      reader.read(length);
+      return;
+    }
+    reader.resize(-length);
+    try {
+      reader.read(this.binding.drain(reader.target));
+    } finally {
+      reader.resizeWhenRead(EVENT_CAPACITY);
+    }
+  }
+
+  private retain(): void {
+    if (this.live++ === 0) {
+      this.keepAlive.ref();
+    }
+  }
+
+  private release(): void {
+    if (--this.live === 0) {
+      this.keepAlive.unref();
+    }
+  }
+
+  /** `emit(); process.exit()` is delivered, as with socket.io, where libuv writes at once. */
+  private flushBeforeExit(): void {
+    this.commands.submit();
+    if (this.live > 0) {
+      this.binding.wait(EXIT_FLUSH_MS);
+    }
+  }
+}
+
+let link: Link | undefined;
+
+/** The link of this copy of lib/; made at first use, so that merely loading the package starts no thread. */
+export function currentLink(): Link {
+  link ??= new Link();
+  return link;
+}

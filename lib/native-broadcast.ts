@@ -1,0 +1,291 @@
+/**
+ * Gives an adapter in memory, npm's own or one derived from it, the native fan-out: a broadcast is one command, whatever the number of
+ * receivers.
+ *
+ * Rooms, Maps and events stay npm's: every method here calls the one it overrides, and tells the core what has changed (room-index.ts).
+ * Sockets that cannot be left to the core, because somebody wants to see what is sent to them or because they live on another engine, are
+ * served one by one, as npm's adapter does with all. If a method that counts here has been patched by somebody, npm's way is taken.
+ */
+import type { EventEmitter } from "node:events";
+import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
+import { Client, clientOfSlot, type EncodedPacket, isSendable, type WriteOptions } from "./client";
+import { COMPRESS, VOLATILE } from "./commands";
+import { currentLink } from "./link";
+import type { Namespace } from "./namespace";
+import type { Packet } from "./parser";
+import { RoomIndex } from "./room-index";
+import { Socket } from "./socket";
+
+/** What the socket tells its adapter, if that has the native fan-out. */
+export interface NativeBroadcaster {
+  /** Whether the socket can be left to the core may have changed. */
+  _reachChanged(socket: AnySocket): void;
+}
+
+type AnySocket = Socket<any, any, any, any>;
+type Serve = (socket: AnySocket) => void;
+
+/** npm's adapter with what it calls private, and everybody overrides. */
+interface OpenAdapter extends EventEmitter {
+  readonly nsp: Namespace;
+  readonly encoder: { encode(packet: Packet): EncodedPacket };
+  rooms: Map<Room, Set<SocketId>>;
+  sids: Map<SocketId, Set<Room>>;
+  addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void;
+  _del(room: Room, id: SocketId): void;
+  delAll(id: SocketId): void;
+  broadcast(packet: Packet, opts: BroadcastOptions): void;
+  broadcastWithAck(
+    packet: Packet,
+    opts: BroadcastOptions,
+    clientCountCallback: (clientCount: number) => void,
+    ack: (...args: any[]) => void,
+  ): void;
+  _encode(packet: Packet, packetOpts: WriteOptions): EncodedPacket;
+  apply(opts: BroadcastOptions, callback: Serve): void;
+}
+
+/** More broadcasts than this of one turn are not told apart when somebody reads `writable`. */
+const MAX_TURN_BROADCASTS = 1024;
+
+/** Derives an adapter class with the native fan-out. */
+export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Base {
+  const OpenBase = Base as unknown as new (nsp: any) => OpenAdapter;
+
+  class NativeAdapter extends OpenBase implements NativeBroadcaster {
+    private readonly index = new RoomIndex(this);
+    /** Connected sockets that are not left to the core, by id. */
+    private readonly served = new Map<SocketId, AnySocket>();
+    /** Whether the next `_encode` and `apply` are those of npm's `broadcast`. */
+    private isBroadcasting = false;
+    private encoded: EncodedPacket | undefined = undefined;
+    private packetOpts: WriteOptions = {};
+
+    override addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
+      const socket = this.nsp.sockets?.get(id);
+      if (socket !== undefined && !this.served.has(id) && !this.index.has(id)) {
+        this.admit(socket);
+      }
+      return super.addAll(id, rooms);
+    }
+
+    /** The event comes when the Maps have changed and before anybody is told: the one moment that is right for the core. */
+    override emit(event: string | symbol, ...args: any[]): boolean {
+      if (event === "join-room") {
+        const [room, id] = args;
+        this.index.join(id, room);
+      }
+      return super.emit(event, ...args);
+    }
+
+    override _del(room: Room, id: SocketId): void {
+      this.index.leave(id, room);
+      super._del(room, id);
+      if (!this.rooms.has(room)) {
+        this.index.freeRoom(room);
+      }
+    }
+
+    override delAll(id: SocketId): void {
+      super.delAll(id);
+      this.dismiss(id);
+    }
+
+    override broadcast(packet: Packet, opts: BroadcastOptions): void {
+      this.isBroadcasting = isUnpatched(this, NativeAdapter.prototype);
+      try {
+        super.broadcast(packet, opts);
+      } finally {
+        this.isBroadcasting = false;
+        this.encoded = undefined;
+      }
+    }
+
+    override broadcastWithAck(
+      packet: Packet,
+      opts: BroadcastOptions,
+      clientCountCallback: (clientCount: number) => void,
+      ack: (...args: any[]) => void,
+    ): void {
+      if (!isUnpatched(this, NativeAdapter.prototype)) {
+        super.broadcastWithAck(packet, opts, clientCountCallback, ack);
+        return;
+      }
+      const packetOpts = packetOptions(opts);
+      packet.nsp = this.nsp.name;
+      packet.id = this.nsp._ids++;
+      const encoded = this.encodeFor(packet, packetOpts);
+      const receivers = new Set<SocketId>();
+      super.apply(opts, (socket) => receivers.add(socket.id));
+      const clientCount = receivers.size;
+      this.nsp._broadcastAcks.expect(packet.id, receivers, ack);
+      this.deliver(opts, encoded, packetOpts, (socket) => {
+        socket.notifyOutgoingListeners(packet);
+        socket.client.writeToEngine(encoded, packetOpts);
+      });
+      clientCountCallback(clientCount);
+    }
+
+    /** Called by npm's `broadcast`, which then calls `apply`. Arguments with a `toJSON` run users' code. */
+    override _encode(packet: Packet, packetOpts: WriteOptions): EncodedPacket {
+      if (!this.isBroadcasting) {
+        return super._encode(packet, packetOpts);
+      }
+      this.isBroadcasting = false;
+      const encoded = this.encodeFor(packet, packetOpts);
+      this.encoded = encoded;
+      this.packetOpts = packetOpts;
+      return encoded;
+    }
+
+    override apply(opts: BroadcastOptions, callback: Serve): void {
+      const { encoded, packetOpts } = this;
+      if (encoded === undefined) {
+        super.apply(opts, callback);
+      } else {
+        this.encoded = undefined;
+        this.deliver(opts, encoded, packetOpts, callback);
+      }
+    }
+
+    _reachChanged(socket: AnySocket): void {
+      if (this.dismiss(socket.id)) {
+        this.admit(socket);
+      }
+    }
+
+    /** Only who is served in JavaScript has a use for the WebSocket frame that npm's adapter prepares. */
+    private encodeFor(packet: Packet, packetOpts: WriteOptions): EncodedPacket {
+      return this.served.size > 0 ? super._encode(packet, packetOpts) : this.encoder.encode(packet);
+    }
+
+    private deliver(
+      opts: BroadcastOptions,
+      encoded: EncodedPacket,
+      packetOpts: WriteOptions,
+      serve: Serve,
+    ): void {
+      const { served } = this;
+      if (!isSendable(encoded) || (served.size > 0 && this.isLoopCheaper(opts))) {
+        super.apply(opts, serve);
+        return;
+      }
+      for (const [id, socket] of [...served]) {
+        if (this.isTarget(id, opts)) {
+          serve(socket);
+        }
+      }
+      if (this.index.size > 0) {
+        const flags =
+          (packetOpts.volatile ? VOLATILE : 0) | (packetOpts.compress === false ? 0 : COMPRESS);
+        this.index.broadcast(opts, encoded, flags);
+        this.noteBroadcast(opts);
+      }
+    }
+
+    /** Whether looking at the targets takes less than looking at all that are served. */
+    private isLoopCheaper({ rooms }: BroadcastOptions): boolean {
+      let targets = rooms.size > 0 ? 0 : this.sids.size;
+      for (const room of rooms) {
+        targets += this.rooms.get(room)?.size ?? 0;
+      }
+      return targets < this.served.size * 2;
+    }
+
+    private isTarget(id: SocketId, { rooms, except }: BroadcastOptions): boolean {
+      const isIn = (room: Room) => this.rooms.get(room)?.has(id) === true;
+      return (
+        this.sids.has(id) &&
+        (rooms.size === 0 || [...rooms].some(isIn)) &&
+        !(except !== undefined && [...except].some(isIn))
+      );
+    }
+
+    /** A native broadcast leaves no mark on the sessions that it reaches, so they ask when their `writable` is read. */
+    private noteBroadcast(opts: BroadcastOptions): void {
+      const { broadcasts } = currentLink();
+      if (broadcasts.length < MAX_TURN_BROADCASTS) {
+        broadcasts.push({
+          reaches: (slot) => {
+            const socket = clientOfSlot(slot)?._socketOf(this.nsp.name);
+            return socket !== undefined && this.isTarget(socket.id, opts);
+          },
+        });
+      } else if (broadcasts.length === MAX_TURN_BROADCASTS) {
+        broadcasts.push({ reaches: () => true });
+      }
+    }
+
+    private admit(socket: AnySocket): void {
+      if (mustBeServed(socket)) {
+        this.served.set(socket.id, socket);
+      } else {
+        this.index.add(socket.id, socket.conn._slot);
+      }
+    }
+
+    /** False when the socket was not known. */
+    private dismiss(id: SocketId): boolean {
+      return this.served.delete(id) || this.index.remove(id);
+    }
+  }
+
+  return NativeAdapter as unknown as Base;
+}
+
+/** Whether a socket cannot be left to the core: it lives on another engine, or somebody wants to see what is sent to it. */
+function mustBeServed(socket: AnySocket): boolean {
+  const { conn, client } = socket;
+  return (
+    !(conn._slot >= 0) ||
+    conn._observed() ||
+    socket._hasOutgoingListeners ||
+    socket.notifyOutgoingListeners !== plain.notifyOutgoingListeners ||
+    client.writeToEngine !== plain.writeToEngine
+  );
+}
+
+function packetOptions({ flags = {} }: BroadcastOptions): WriteOptions {
+  return { preEncoded: true, volatile: flags.volatile, compress: flags.compress };
+}
+
+const npm = Adapter.prototype as unknown as OpenAdapter & {
+  del: unknown;
+  computeExceptSids: unknown;
+};
+
+/** The methods that a broadcast consists of, as they were when this was loaded. */
+const plain = {
+  addAll: npm.addAll,
+  del: npm.del,
+  _del: npm._del,
+  delAll: npm.delAll,
+  broadcast: npm.broadcast,
+  broadcastWithAck: npm.broadcastWithAck,
+  apply: npm.apply,
+  _encode: npm._encode,
+  computeExceptSids: npm.computeExceptSids,
+  notifyOutgoingListeners: Socket.prototype.notifyOutgoingListeners,
+  writeToEngine: Client.prototype.writeToEngine,
+};
+
+/** Whether nobody has patched one of these, on npm's class or on the adapter, and nobody watches all writes of the engine. */
+function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
+  return (
+    npm.addAll === plain.addAll &&
+    npm.del === plain.del &&
+    npm._del === plain._del &&
+    npm.delAll === plain.delAll &&
+    npm.broadcast === plain.broadcast &&
+    npm.broadcastWithAck === plain.broadcastWithAck &&
+    npm.apply === plain.apply &&
+    npm._encode === plain._encode &&
+    npm.computeExceptSids === plain.computeExceptSids &&
+    adapter.apply === own.apply &&
+    adapter._encode === own._encode &&
+    adapter.addAll === own.addAll &&
+    Socket.prototype.notifyOutgoingListeners === plain.notifyOutgoingListeners &&
+    Client.prototype.writeToEngine === plain.writeToEngine &&
+    !adapter.nsp.server.engine?._watchesWrites
+  );
+}

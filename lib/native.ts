@@ -1,0 +1,108 @@
+/**
+ * Loads the native binary: the one file of lib/ that does.
+ *
+ * Looked for in this order: the file named by the environment variable `SIO_RS_BINARY`, a local build beside package.json
+ * (`sio-rs.<platform>.node`), and the platform package `@sio-rs/<platform>`. The error of a failed search names the platform, what was
+ * tried and the ways out.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** One connection between a loaded copy of lib/ and the core; the class that the binary exports. */
+export interface BindingLink {
+  /** Reserves the slot of a session; the core gives it back once its last event was drained. */
+  reserveSlot(): number;
+  /** Reserves the number of a namespace; never used twice in a process. */
+  reserveNamespace(): number;
+  /** Copies `length` bytes of packed commands and hands them to the shards, in order. */
+  submit(commands: Buffer, length: number): void;
+  /** Duplicates the descriptor and gives the stream to the core. Returns its number, or -1 when no descriptor was left. */
+  adopt(fd: number, role: number, slot: number, response: Buffer, input: Buffer): number;
+  /** Opens a stream whose bytes JavaScript pumps. Returns its number. */
+  bridge(role: number, slot: number, response: Buffer, input: Buffer): number;
+  /** Fills `target` with packed events; returns the bytes written, or minus the bytes needed when the first unit does not fit. */
+  drain(target: Buffer): number;
+  /** Bytes of a session which the kernel has not taken yet (saturating). */
+  pending(slot: number): number;
+  /** Waits until the shards have done what was submitted; false when `milliseconds` were not enough. */
+  wait(milliseconds: number): boolean;
+  /** What the core holds at this moment, over all links of the process. */
+  counters(): Counters;
+  /** Drops all sessions of this link. Nothing is posted any more. */
+  close(): void;
+}
+
+/** What the core holds at this moment, over all links of the process. */
+export interface Counters {
+  /** Engine.IO sessions. */
+  sessions: number;
+  /** Streams: adopted descriptors and byte bridges, those in their closing handshake included. */
+  connections: number;
+  /** Sockets that a native broadcast can reach. */
+  members: number;
+  /** Rooms in the core's index (a socket's own room is not kept there). */
+  rooms: number;
+  /** Fan-out commands executed since the process started. */
+  broadcasts: number;
+}
+
+/** What the binary exports. */
+export interface Binding {
+  BindingLink: new (doorbell: () => void) => BindingLink;
+}
+
+/**
+ * Returns the exports of the native binary.
+ *
+ * @throws an Error with code `SIO_RS_BINARY_MISSING` that names the platform, what was looked for and the ways out
+ */
+export function loadBinding(): Binding {
+  const platform = platformName();
+  const tried: string[] = [];
+  for (const candidate of candidates(platform)) {
+    try {
+      return require(candidate) as Binding;
+    } catch (error) {
+      tried.push(`  ${candidate}: ${(error as Error).message.split("\n")[0]}`);
+    }
+  }
+  throw Object.assign(
+    new Error(
+      `sio-rs has no native binary that loads on ${platform} (Node ${process.versions.node}). Looked for:\n${tried.join("\n")}\n` +
+        `Ways out: install the package of this platform (npm install @sio-rs/${platform}; check that optional dependencies are not switched off), ` +
+        "or build it from a checkout with a Rust toolchain (npm run build) and name the file in the environment variable SIO_RS_BINARY.",
+    ),
+    { code: "SIO_RS_BINARY_MISSING" },
+  );
+}
+
+/** The places to look in. A path named by the user is the only one, so that a typing error does not go unnoticed. */
+function candidates(platform: string): string[] {
+  const named = process.env.SIO_RS_BINARY;
+  if (named) {
+    return [named];
+  }
+  const local = join(__dirname, "..", `sio-rs.${platform}.node`);
+  return existsSync(local) ? [local, `@sio-rs/${platform}`] : [`@sio-rs/${platform}`];
+}
+
+/** The name of this platform as the packages spell it: `linux-x64-gnu`, `darwin-arm64`, `win32-x64-msvc`, … */
+export function platformName(): string {
+  const base = `${process.platform}-${process.arch}`;
+  if (process.platform === "linux") {
+    return `${base}-${usesMusl() ? "musl" : "gnu"}`;
+  }
+  return process.platform === "win32" ? `${base}-msvc` : base;
+}
+
+/** Whether the C library is musl: only glibc has `ldd` as a script that names it, and a full report costs tens of milliseconds. */
+function usesMusl(): boolean {
+  try {
+    return readFileSync("/usr/bin/ldd", "latin1").includes("musl");
+  } catch {
+    const header = (
+      process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+    )?.header;
+    return header !== undefined && header.glibcVersionRuntime === undefined;
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The default packet format of Socket.IO (revision 5): `<type>[<n>-][<namespace>,][<ack id>][<JSON>]`, then the attachments.
+ *
+ * Equal to npm's socket.io-parser in everything it writes, reads and refuses (a property test compares the two), and written for speed: the
+ * header is read by hand and JSON is V8's. The classes derive from npm's, because adapters know those.
+ */
+import debugModule from "debug";
+import {
+  type DecoderOptions,
+  isPacketValid,
+  Decoder as NpmDecoder,
+  Encoder as NpmEncoder,
+  type Packet,
+  PacketType,
+  protocol,
+} from "socket.io-parser";
+import { extractAttachments, hasBinary, insertAttachments, isBinary } from "./attachments";
+import { RESERVED_EVENTS } from "./socket-types";
+
+export { isPacketValid, type Packet, PacketType, protocol };
+
+const debug = debugModule("socket.io-parser");
+
+/** How JSON is changed on its way, as in `JSON.stringify` and `JSON.parse`. */
+type JsonTransform = (this: any, key: string, value: any) => any;
+
+const ZERO = 48;
+const NINE = 57;
+const SLASH = 47;
+/** Attachments in one packet that are accepted when the decoder is not told otherwise; socket.io-parser's default. */
+const MAX_ATTACHMENTS = 10;
+
+/** Whether a packet in text form announces attachments. */
+export function isBinaryPacket(text: string): boolean {
+  const type = text.charCodeAt(0) - ZERO;
+  return type === PacketType.BINARY_EVENT || type === PacketType.BINARY_ACK;
+}
+
+/** Packets to text and attachments. */
+export class Encoder extends NpmEncoder {
+  /** @param transform given to `JSON.stringify` */
+  constructor(private readonly transform?: JsonTransform) {
+    super(transform);
+  }
+
+  /**
+   * Returns the text of the packet, followed by its attachments. The packet stays as it is.
+   *
+   * @throws what `JSON.stringify` throws, such as a TypeError for a BigInt, and a RangeError for data that contains itself
+   */
+  override encode(packet: Packet): any[] {
+    if (debug.enabled) {
+      debug("encoding packet %j", packet);
+    }
+    const { type, data } = packet;
+    if ((type !== PacketType.EVENT && type !== PacketType.ACK) || !hasBinary(data)) {
+      return [this.text(`${type}`, packet, data)];
+    }
+    const attachments: unknown[] = [];
+    const json = extractAttachments(data, attachments);
+    const binaryType = type === PacketType.EVENT ? PacketType.BINARY_EVENT : PacketType.BINARY_ACK;
+    return [this.text(`${binaryType}${attachments.length}-`, packet, json), ...attachments];
+  }
+
+  private text(prefix: string, { nsp, id }: Packet, data: unknown): string {
+    let text = prefix;
+    if (nsp && nsp !== "/") {
+      text += `${nsp},`;
+    }
+    if (id !== undefined && id !== null) {
+      text += id;
+    }
+    if (data !== undefined && data !== null) {
+      text += JSON.stringify(data, this.transform);
+    }
+    if (debug.enabled) {
+      debug("encoded as %s", text);
+    }
+    return text;
+  }
+}
+
+/** Text and attachments to packets, which are told as `decoded` events. */
+export class Decoder extends NpmDecoder {
+  private readonly maxAttachments: number;
+  private readonly transform: JsonTransform | undefined;
+  /** The packet that waits for attachments, and how many. */
+  private pending: { packet: Packet; expected: number; attachments: unknown[] } | undefined;
+
+  /** @param options a function for `JSON.parse`, or how many attachments are accepted */
+  constructor(options?: DecoderOptions | JsonTransform) {
+    super(options);
+    const given = typeof options === "function" ? { reviver: options } : options;
+    this.transform = given?.reviver;
+    this.maxAttachments = given?.maxAttachments ?? MAX_ATTACHMENTS;
+  }
+
+  /**
+   * Takes the next message of the session.
+   *
+   * @throws Error for anything that is no packet, or comes out of order
+   */
+  override add(message: any): void {
+    if (typeof message === "string") {
+      this.addText(message);
+    } else if (isAttachment(message)) {
+      this.addAttachment(message);
+    } else {
+      throw new Error(`Unknown type: ${message}`);
+    }
+  }
+
+  /** Forgets a packet that waits for attachments. */
+  override destroy(): void {
+    this.pending = undefined;
+  }
+
+  private addText(text: string): void {
+    if (this.pending !== undefined) {
+      throw new Error("got plaintext data when reconstructing a packet");
+    }
+    const packet = decodePacket(text, this.maxAttachments, this.transform);
+    const { attachments: expected } = packet;
+    if (expected === undefined) {
+      this.emitReserved("decoded", packet);
+      return;
+    }
+    packet.type = packet.type === PacketType.BINARY_EVENT ? PacketType.EVENT : PacketType.ACK;
+    this.pending = { packet, expected, attachments: [] };
+  }
+
+  private addAttachment(attachment: unknown): void {
+    const { pending } = this;
+    if (pending === undefined) {
+      throw new Error("got binary data when not reconstructing a packet");
+    }
+    const { packet, expected, attachments } = pending;
+    attachments.push(attachment);
+    if (attachments.length === expected) {
+      packet.data = insertAttachments(packet.data, attachments);
+      delete packet.attachments;
+      this.pending = undefined;
+      this.emitReserved("decoded", packet);
+    }
+  }
+}
+
+/** `base64` marks what old engines delivered. Null and undefined throw here, as in socket.io-parser. */
+function isAttachment(message: any): boolean {
+  return (typeof message === "object" && message !== null && isBinary(message)) || message.base64;
+}
+
+/**
+ * Decodes a packet in text form. One with attachments has their number in `attachments`.
+ *
+ * @throws Error with socket.io-parser's text
+ */
+export function decodePacket(
+  text: string,
+  maxAttachments = MAX_ATTACHMENTS,
+  transform?: JsonTransform,
+): Packet {
+  const type = typeOf(text);
+  let at = 1;
+  let attachments = 0;
+  if (type === PacketType.BINARY_EVENT || type === PacketType.BINARY_ACK) {
+    const dash = text.indexOf("-", at);
+    attachments = attachmentsOf(dash < 0 ? "" : text.slice(at, dash), maxAttachments);
+    at = dash + 1;
+  }
+  let nsp = "/";
+  if (text.charCodeAt(at) === SLASH) {
+    const comma = text.indexOf(",", at);
+    const end = comma < 0 ? text.length : comma;
+    nsp = text.slice(at, end);
+    at = end + 1;
+  }
+  const packet: Packet = { type, nsp };
+  const idEnd = endOfId(text, at);
+  if (idEnd > at) {
+    packet.id = Number(text.slice(at, idEnd));
+    at = idEnd;
+  }
+  if (attachments > 0) {
+    packet.attachments = attachments;
+  }
+  if (at < text.length) {
+    packet.data = payloadOf(type, text.slice(at), transform);
+  }
+  if (debug.enabled) {
+    debug("decoded %s as %j", text, packet);
+  }
+  return packet;
+}
+
+function typeOf(text: string): PacketType {
+  const type = text.charCodeAt(0) - ZERO;
+  if (type >= PacketType.CONNECT && type <= PacketType.BINARY_ACK) {
+    return type;
+  }
+  // As in socket.io-parser, white space and nothing at all are the number 0.
+  const number = Number(text.charAt(0));
+  if (number === PacketType.CONNECT) {
+    return PacketType.CONNECT;
+  }
+  throw new Error(`unknown packet type ${number}`);
+}
+
+function attachmentsOf(digits: string, maxAttachments: number): number {
+  const count = Number(digits);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new Error("Illegal attachments");
+  }
+  if (count > maxAttachments) {
+    throw new Error("too many attachments");
+  }
+  return count;
+}
+
+/** Where the digits that begin at `start` end. As in socket.io-parser, white space is a digit. */
+function endOfId(text: string, start: number): number {
+  let end = start;
+  while (end < text.length) {
+    const code = text.charCodeAt(end);
+    const isDigit =
+      (code >= ZERO && code <= NINE) ||
+      ((code <= 32 || code >= 160) && text.charAt(end).trim() === "");
+    if (!isDigit) {
+      break;
+    }
+    end++;
+  }
+  return end;
+}
+
+function payloadOf(type: PacketType, json: string, transform: JsonTransform | undefined): unknown {
+  let payload: unknown;
+  try {
+    payload = JSON.parse(json, transform);
+  } catch {
+    throw new Error("invalid payload");
+  }
+  if (!isPayloadOf(type, payload)) {
+    throw new Error("invalid payload");
+  }
+  return payload;
+}
+
+function isPayloadOf(type: PacketType, payload: unknown): boolean {
+  switch (type) {
+    case PacketType.EVENT:
+    case PacketType.BINARY_EVENT:
+      return Array.isArray(payload) && isEventName(payload[0]);
+    case PacketType.ACK:
+    case PacketType.BINARY_ACK:
+      return Array.isArray(payload);
+    case PacketType.CONNECT:
+      return isPlainObject(payload);
+    case PacketType.CONNECT_ERROR:
+      return typeof payload === "string" || isPlainObject(payload);
+    default:
+      return payload === undefined; // DISCONNECT has no payload
+  }
+}
+
+function isEventName(name: unknown): boolean {
+  return typeof name === "number" || (typeof name === "string" && !RESERVED_EVENTS.has(name));
+}
+
+function isPlainObject(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === "[object Object]";
+}

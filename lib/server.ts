@@ -1,0 +1,612 @@
+/**
+ * The server: what it stands on (http servers, engines), its options, and its namespaces.
+ *
+ * For convenience it has the methods of its main namespace `/`, and all of EventEmitter's; both forward to it.
+ */
+import { EventEmitter } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import cors from "cors";
+import debugModule from "debug";
+import type { Adapter, Room, SocketId } from "socket.io-adapter";
+import type { Encoder } from "socket.io-parser";
+import { InMemoryAdapter } from "./adapter";
+import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
+import { Client } from "./client";
+import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
+import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
+import { ParentNamespace } from "./parent-namespace";
+import * as parser from "./parser";
+import { RecoveryAdapter } from "./recovery-adapter";
+import {
+  type AdapterConstructor,
+  CONNECT_TIMEOUT_MS,
+  completeRecovery,
+  DEFAULT_PATH,
+  type ServerOptions,
+  type TServerInstance,
+} from "./server-options";
+import type { Socket } from "./socket";
+import { answerClientFile, isClientFile, sendClientFile } from "./static-files";
+import {
+  type AllButLast,
+  type DecorateAcknowledgements,
+  type DecorateAcknowledgementsWithMultipleResponses,
+  type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
+  type DefaultEventsMap,
+  type EventNames,
+  type EventNamesWithAck,
+  type EventParams,
+  type EventsMap,
+  type FirstNonErrorArg,
+  type Last,
+  type RemoveAcknowledgements,
+  StrictEventEmitter,
+} from "./typed-events";
+
+const debug = debugModule("socket.io:server");
+
+/** Decides whether a namespace of this name may come into being; `auth` is what the client sent with its CONNECT packet. */
+export type ParentNspNameMatchFn = (
+  name: string,
+  auth: { [key: string]: any },
+  fn: (err: Error | null, success: boolean) => void,
+) => void;
+
+/**
+ * A Socket.IO server.
+ *
+ * @example
+ * const io = new Server(3000);
+ *
+ * io.on("connection", (socket) => {
+ *   socket.emit("hello", "world");
+ * });
+ *
+ * @typeParam ListenEvents - what clients send
+ * @typeParam EmitEvents - what is sent to clients
+ * @typeParam ServerSideEvents - what the servers of a cluster send to each other
+ * @typeParam SocketData - the type of `socket.data`
+ */
+export class Server<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends StrictEventEmitter<
+  ServerSideEvents,
+  RemoveAcknowledgements<EmitEvents>,
+  ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+> {
+  /** The main namespace, `/`. */
+  readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  /** The engine that was attached or bound last; undefined before. */
+  engine!: Engine;
+  /** The http server that was attached to last. */
+  httpServer!: TServerInstance;
+  /** Makes encoders and decoders. */
+  readonly _parser: typeof parser;
+  /** One for all clients. */
+  readonly encoder: Encoder;
+  /** Namespaces by name. */
+  _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map();
+  private readonly parentNsps: Map<
+    ParentNspNameMatchFn,
+    ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
+  /** Those of `parentNsps` that were made with a regular expression. */
+  private readonly parentNamespacesFromRegExp: Map<
+    RegExp,
+    ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
+  private _adapter?: AdapterConstructor;
+  private _serveClient!: boolean;
+  private readonly opts: Partial<ServerOptions>;
+  /** The engine, if `attach` has made it. */
+  private eio!: Engine;
+  private _path!: string;
+  /** How long a client may stay without joining a namespace, in milliseconds. */
+  _connectTimeout!: number;
+  /** Adds CORS headers to the files of the client. */
+  private readonly _corsMiddleware:
+    | ((req: IncomingMessage, res: ServerResponse, next: () => void) => void)
+    | undefined;
+
+  /**
+   * @param srv http server or port to attach to
+   * @param opts options of the server and of the engine; they win over those given to `attach`
+   */
+  constructor(opts?: Partial<ServerOptions>);
+  constructor(srv?: TServerInstance | number, opts?: Partial<ServerOptions>);
+  constructor(
+    srv: undefined | Partial<ServerOptions> | TServerInstance | number,
+    opts?: Partial<ServerOptions>,
+  );
+  constructor(
+    srv?: Partial<ServerOptions> | TServerInstance | number,
+    opts: Partial<ServerOptions> = {},
+  ) {
+    super();
+    const isOptions = typeof srv === "object" && srv !== null && !("listen" in srv && srv.listen);
+    const options = isOptions ? (srv as Partial<ServerOptions>) : opts;
+    this.path(options.path || DEFAULT_PATH);
+    this.connectTimeout(options.connectTimeout || CONNECT_TIMEOUT_MS);
+    this.serveClient(options.serveClient !== false);
+    this._parser = options.parser || parser;
+    this.encoder = new this._parser.Encoder();
+    this.opts = options;
+    // The caller's object is completed in place, as socket.io does: adapters read it through `server.opts`.
+    if (options.connectionStateRecovery) {
+      options.connectionStateRecovery = completeRecovery(options.connectionStateRecovery);
+    }
+    this.adapter(
+      options.adapter || (options.connectionStateRecovery ? RecoveryAdapter : InMemoryAdapter),
+    );
+    options.cleanupEmptyChildNamespaces = Boolean(options.cleanupEmptyChildNamespaces);
+    this.sockets = this.of("/");
+    if (!isOptions && (srv || typeof srv === "number")) {
+      this.attach(srv as TServerInstance | number);
+    }
+    this._corsMiddleware = options.cors ? cors(options.cors as cors.CorsOptions) : undefined;
+  }
+
+  /** The options given to the constructor. */
+  get _opts(): Partial<ServerOptions> {
+    return this.opts;
+  }
+
+  /** Whether the files of the client are served. Counts for what is attached later. */
+  serveClient(v: boolean): this;
+  serveClient(): boolean;
+  serveClient(v?: boolean): this | boolean;
+  serveClient(...args: [v?: boolean]): this | boolean {
+    if (args.length === 0) {
+      return this._serveClient;
+    }
+    this._serveClient = args[0] as boolean;
+    return this;
+  }
+
+  /** The path below which the server answers, without the slash at its end. Counts for what is attached later. */
+  path(v: string): this;
+  path(): string;
+  path(v?: string): this | string;
+  path(...args: [v?: string]): this | string {
+    if (args.length === 0) {
+      return this._path;
+    }
+    this._path = (args[0] as string).replace(/\/$/, "");
+    return this;
+  }
+
+  /** How long a client may stay without joining a namespace, in milliseconds. Counts for clients that come later. */
+  connectTimeout(v: number): this;
+  connectTimeout(): number;
+  connectTimeout(v?: number): this | number;
+  connectTimeout(v?: number): this | number {
+    if (v === undefined) {
+      return this._connectTimeout;
+    }
+    this._connectTimeout = v;
+    return this;
+  }
+
+  /** What makes adapters: a class, or a function. Set, it makes the adapters of all namespaces anew; sockets that are connected keep theirs. */
+  adapter(): AdapterConstructor | undefined;
+  adapter(v: AdapterConstructor): this;
+  adapter(...args: [v?: AdapterConstructor]): this | AdapterConstructor | undefined {
+    if (args.length === 0) {
+      return this._adapter;
+    }
+    this._adapter = args[0];
+    for (const nsp of this._nsps.values()) {
+      nsp._initAdapter();
+    }
+    return this;
+  }
+
+  /** The same as {@link Server.attach}. */
+  listen(srv: TServerInstance | number, opts: Partial<ServerOptions> = {}): this {
+    return this.attach(srv, opts);
+  }
+
+  /**
+   * Attaches the server to an http server, or to one of its own on a port (0 for any). Requests below the path are the server's, the others
+   * stay with the listeners that were there before.
+   *
+   * @param opts options of the engine
+   * @throws Error for an Express application, which is no http server
+   */
+  attach(srv: TServerInstance | number, opts: Partial<ServerOptions> = {}): this {
+    if (typeof srv === "function") {
+      throw new Error(
+        "You are trying to attach socket.io to an express request handler function. Please pass a http.Server instance.",
+      );
+    }
+    const port = portOf(srv);
+    const httpServer = port === undefined ? (srv as TServerInstance) : listenOn(port);
+    Object.assign(opts, this.opts);
+    opts.path = opts.path || this._path;
+    this.initEngine(httpServer, opts);
+    return this;
+  }
+
+  /**
+   * socket.io's way onto uWebSockets.js.
+   *
+   * @throws Error always: the transport is in the core
+   */
+  attachApp(_app: any, _opts: Partial<ServerOptions> = {}): void {
+    throw new Error(
+      "attachApp() is not supported: sio-rs has its own transport. Use attach() or listen() with a http.Server instance or a port.",
+    );
+  }
+
+  /**
+   * Takes the connections of an engine: engine.io's server, or anything with its API. Its http server and the files of the client are the
+   * caller's affair.
+   */
+  bind(engine: any): this {
+    this.engine = engine;
+    engine.on("connection", this.onconnection.bind(this));
+    return this;
+  }
+
+  /**
+   * The namespace of a name, made if there is none; or, for a regular expression or a function, a parent of all namespaces that clients
+   * name and it agrees to.
+   *
+   * @param fn a listener for `connect`
+   * @throws Error for a regular expression with the flag `g` or `y`, which would match every other time
+   */
+  of(
+    name: string | RegExp | ParentNspNameMatchFn,
+    fn?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+  ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    if (typeof name === "function" || name instanceof RegExp) {
+      return this.makeParent(name, fn);
+    }
+    const path = String(name).startsWith("/") ? String(name) : `/${name}`;
+    let nsp = this._nsps.get(path);
+    if (nsp === undefined) {
+      for (const [pattern, parent] of this.parentNamespacesFromRegExp) {
+        if (pattern.test(path)) {
+          debug("attaching namespace %s to parent namespace %s", path, pattern);
+          return parent.createChild(path); // without `fn`, as with socket.io
+        }
+      }
+      debug("initializing namespace %s", path);
+      nsp = new Namespace(this, path);
+      this._nsps.set(path, nsp);
+      if (path !== "/") {
+        this._announceNamespace(nsp);
+      }
+    }
+    if (fn) {
+      nsp.on("connect", fn as any);
+    }
+    return nsp;
+  }
+
+  /**
+   * Disconnects all sockets (`disconnect` listeners have run when this returns), closes the adapters, then the engine, then the http server.
+   *
+   * @param fn called when the http server has closed, with an Error if it was not running
+   * @returns a promise that is fulfilled in either case
+   */
+  async close(fn?: (err?: Error) => void): Promise<void> {
+    await Promise.allSettled(
+      [...this._nsps.values()].map(async (nsp) => {
+        for (const socket of nsp.sockets.values()) {
+          socket._onclose("server shutting down");
+        }
+        await nsp.adapter.close();
+      }),
+    );
+    this.engine?.close();
+    const { httpServer } = this;
+    if (!httpServer) {
+      fn?.();
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      httpServer.close((error) => {
+        fn?.(error);
+        if (error) {
+          debug("server was not running");
+        }
+        resolve();
+      });
+    });
+  }
+
+  /** Adds a middleware to the main namespace: {@link Namespace.use}. */
+  use(
+    fn: (
+      socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+      next: (err?: ExtendedError) => void,
+    ) => void,
+  ): this {
+    this.sockets.use(fn);
+    return this;
+  }
+
+  /** Chooses the sockets of a room: {@link BroadcastOperator.to}. */
+  to(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.sockets.to(room);
+  }
+
+  /** The same as {@link Server.to}. */
+  in(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.sockets.in(room);
+  }
+
+  /** Leaves the sockets of a room out: {@link BroadcastOperator.except}. */
+  except(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.sockets.except(room);
+  }
+
+  /** Sends a `message` event to all sockets of the main namespace. */
+  send(...args: EventParams<EmitEvents, "message">): this {
+    this.sockets.emit("message" as any, ...args);
+    return this;
+  }
+
+  /** The same as {@link Server.send}. */
+  write(...args: EventParams<EmitEvents, "message">): this {
+    this.sockets.emit("message" as any, ...args);
+    return this;
+  }
+
+  /** Sends an event to the other servers of the cluster: {@link Namespace.serverSideEmit}. */
+  serverSideEmit<Ev extends EventNames<ServerSideEvents>>(
+    ev: Ev,
+    ...args: EventParams<
+      DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>,
+      Ev
+    >
+  ): boolean {
+    return this.sockets.serverSideEmit(ev, ...args);
+  }
+
+  /** The same, waiting for the responses: {@link Namespace.serverSideEmitWithAck}. */
+  serverSideEmitWithAck<Ev extends EventNamesWithAck<ServerSideEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<ServerSideEvents, Ev>>
+  ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Ev>>>[]> {
+    return this.sockets.serverSideEmitWithAck(ev, ...args);
+  }
+
+  /**
+   * Ids of the sockets of the main namespace.
+   *
+   * @deprecated use {@link Server.fetchSockets}
+   */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.sockets.allSockets();
+  }
+
+  /** Whether what is sent may be compressed: {@link BroadcastOperator.compress}. */
+  compress(
+    compress: boolean,
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.sockets.compress(compress);
+  }
+
+  /** Leaves out who cannot take it now: {@link BroadcastOperator.volatile}. */
+  get volatile(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return this.sockets.volatile;
+  }
+
+  /** Only sockets of this very server: {@link BroadcastOperator.local}. */
+  get local(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return this.sockets.local;
+  }
+
+  /** How long acknowledgements may take, in milliseconds: {@link BroadcastOperator.timeout}. */
+  timeout(
+    timeout: number,
+  ): BroadcastOperator<
+    DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>,
+    SocketData
+  > {
+    return this.sockets.timeout(timeout);
+  }
+
+  /** The sockets of the main namespace, on all servers of the cluster: {@link BroadcastOperator.fetchSockets}. */
+  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
+    return this.sockets.fetchSockets();
+  }
+
+  /** Makes all sockets of the main namespace join one or more rooms. */
+  socketsJoin(room: Room | Room[]): void {
+    this.sockets.socketsJoin(room);
+  }
+
+  /** Makes all sockets of the main namespace leave one or more rooms. */
+  socketsLeave(room: Room | Room[]): void {
+    this.sockets.socketsLeave(room);
+  }
+
+  /**
+   * Disconnects all sockets of the main namespace.
+   *
+   * @param close whether to close their sessions too
+   */
+  disconnectSockets(close = false): void {
+    this.sockets.disconnectSockets(close);
+  }
+
+  /** Asks the parents, in the order they were made, whether a namespace may come into being; false when none agrees. */
+  _checkNamespace(
+    name: string,
+    auth: { [key: string]: any },
+    fn: (nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | false) => void,
+  ): void {
+    const parents = this.parentNsps.entries();
+    const ask = (): void => {
+      const next = parents.next();
+      if (next.done) {
+        fn(false);
+        return;
+      }
+      const [isAllowed, parent] = next.value;
+      isAllowed(name, auth, (error, allow) => {
+        if (error || !allow) {
+          ask();
+          return;
+        }
+        const known = this._nsps.get(name); // made while the parent was thinking
+        debug("dynamic namespace %s %s", name, known ? "already exists" : "is created");
+        fn(known ?? parent.createChild(name));
+      });
+    };
+    ask();
+  }
+
+  /** Makes the adapter of a namespace. */
+  _makeAdapter(nsp: Namespace<any, any, any, any>): Adapter {
+    const make = this.adapter() as AdapterConstructor;
+    return isConstructor(make)
+      ? new (make as typeof Adapter)(nsp)
+      : (make as (nsp: Namespace) => Adapter)(nsp);
+  }
+
+  /** Tells users of a new namespace. */
+  _announceNamespace(nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    EventEmitter.prototype.emit.call(this.sockets, "new_namespace", nsp);
+  }
+
+  private makeParent(
+    matcher: RegExp | ParentNspNameMatchFn,
+    fn?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+  ): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    if (matcher instanceof RegExp && (matcher.global || matcher.sticky)) {
+      throw new Error("stateful regular expressions are not supported");
+    }
+    const parent = new ParentNamespace(this);
+    debug("initializing parent namespace %s", parent.name);
+    if (matcher instanceof RegExp) {
+      this.parentNsps.set((name, _auth, next) => next(null, matcher.test(name)), parent);
+      this.parentNamespacesFromRegExp.set(matcher, parent);
+    } else {
+      this.parentNsps.set(matcher, parent);
+    }
+    if (fn) {
+      parent.on("connect", fn as any);
+    }
+    return parent;
+  }
+
+  /** A session has been opened. */
+  private onconnection(conn: EngineSocket): this {
+    debug("incoming connection with id %s", conn.id);
+    const client = new Client(this, conn);
+    if (conn.protocol === 3) {
+      client.connect("/"); // clients of that protocol do not ask
+    }
+    return this;
+  }
+
+  /** Makes an engine on an http server, and puts the files of the client before it. */
+  private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): void {
+    if (debug.enabled) {
+      debug("creating engine with opts %j", opts);
+    }
+    this.eio = attach(srv as Parameters<typeof attach>[0], opts);
+    if (this._serveClient) {
+      this.attachServe(srv);
+    }
+    this.httpServer = srv;
+    this.bind(this.eio);
+  }
+
+  /** Serves the files of the client; other requests stay with the listeners that are there. */
+  private attachServe(srv: TServerInstance): void {
+    debug("attaching client serving req handler");
+    const server = srv as EventEmitter;
+    const others = server.listeners("request");
+    server.removeAllListeners("request");
+    server.on("request", (req: IncomingMessage, res: ServerResponse) => {
+      const url = req.url as string;
+      const name = url.startsWith(this._path) ? this.extractFilename(url) : "";
+      if (!isClientFile(name)) {
+        for (const listener of others) {
+          listener.call(server, req, res);
+        }
+      } else if (this._corsMiddleware) {
+        this._corsMiddleware(req, res, () => this.serve(name, req, res));
+      } else {
+        this.serve(name, req, res);
+      }
+    });
+  }
+
+  /** What stands in a URL after the path and a slash, without the query. */
+  private extractFilename(url: string): string {
+    return url.substring(this._path.length + 1).split("?")[0] as string;
+  }
+
+  private serve(filename: string, req: IncomingMessage, res: ServerResponse): void {
+    answerClientFile(filename, req, res, (...args) => Server.sendFile(...args));
+  }
+
+  /** Sends a file of the client; may be replaced. */
+  private static sendFile(filename: string, req: IncomingMessage, res: ServerResponse): void {
+    sendClientFile(filename, req, res);
+  }
+}
+
+/** A number, or a text that is one, as environment variables have it. */
+function portOf(srv: unknown): number | undefined {
+  if (typeof srv === "string" && !Number.isNaN(Number(srv))) {
+    return Number(srv);
+  }
+  return typeof srv === "number" ? srv : undefined;
+}
+
+/** An http server that has nothing of its own to answer. */
+function listenOn(port: number): TServerInstance {
+  debug("creating http server and binding to %d", port);
+  const server = createServer((_req, res) => {
+    res.writeHead(404);
+    res.end();
+  });
+  return server.listen(port);
+}
+
+/** Whether `new` works; does not for arrow functions. Calls nothing. */
+function isConstructor(value: unknown): boolean {
+  try {
+    Reflect.construct(Object, [], value as new () => unknown);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// `io.on(…)` is `io.sockets.on(…)`, for every method of EventEmitter; what these return is the namespace.
+for (const [name, method] of Object.entries(EventEmitter.prototype)) {
+  if (typeof method === "function") {
+    Object.defineProperty(Server.prototype, name, {
+      configurable: true,
+      enumerable: true,
+      writable: true,
+      value(this: Server, ...args: unknown[]) {
+        const { sockets } = this;
+        return (sockets as any)[name](...args);
+      },
+    });
+  }
+}

@@ -1,0 +1,613 @@
+/**
+ * One client in one namespace: the object that users hold.
+ *
+ * Emitting encodes at once and writes through the client. Receiving takes two ticks (delivery.ts): from the decoder to `_onpacket`, and
+ * from `dispatch` to the listeners. The methods in between (`onevent`, `ack`, `onack`, `packet`, …) are looked up on the object with each
+ * call, because libraries replace them. State that few sockets need is made when it is needed.
+ */
+import type { IncomingMessage } from "node:http";
+import debugModule from "debug";
+import type { Adapter, Room, Session, SocketId } from "socket.io-adapter";
+import { BroadcastOperator } from "./broadcast-operator";
+import { CatchAllEmitter } from "./catch-all";
+import type { Client, WriteOptions } from "./client";
+import { listenerQueue } from "./delivery";
+import type { Socket as EngineSocket } from "./engine";
+import { generateSessionId } from "./engine/session-id";
+import { buildHandshake, type HandshakeRequest } from "./handshake";
+import { type Middleware, runMiddlewares } from "./middleware";
+import type { Namespace } from "./namespace";
+import type { NativeBroadcaster } from "./native-broadcast";
+import { type Packet, PacketType } from "./parser";
+import type { Server } from "./server";
+import {
+  type DisconnectReason,
+  type Handshake,
+  RESERVED_EVENTS,
+  type SocketReservedEventsMap,
+} from "./socket-types";
+import type {
+  AllButLast,
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventParams,
+  EventsMap,
+  FirstNonErrorArg,
+  Last,
+} from "./typed-events";
+
+const debug = debugModule("socket.io:socket");
+
+/** An event as middlewares see it: the name, then the arguments. */
+export type Event = [string, ...any[]];
+
+/** Called with the arguments of an acknowledgement. */
+type AckCallback = (...args: any[]) => void;
+
+/** Flags of the next emission. */
+interface SocketFlags extends WriteOptions {
+  /** How long the acknowledgement may take, in milliseconds. */
+  timeout?: number;
+}
+
+/** After these the state of the socket is kept for a client that comes back, if recovery is on. */
+const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
+  "transport error",
+  "transport close",
+  "forced close",
+  "ping timeout",
+  "server shutting down",
+  "forced server close",
+]);
+
+/** Stands for the empty object that `socket.data` begins as. */
+const NO_DATA = Symbol("no data");
+
+function noop(): void {}
+
+/**
+ * EventEmitter's table of listeners, with the one that every socket has: without it an `error` event, which any client can send, would be
+ * thrown. A constructor instead of Node's `{ __proto__: null }` gives an object of 64 bytes instead of a hash table of 280.
+ */
+function ListenerTable(this: { error: () => void }): void {
+  this.error = noop;
+}
+ListenerTable.prototype = Object.create(null);
+const NewListenerTable = ListenerTable as unknown as new () => object;
+
+/**
+ * A client in a namespace.
+ *
+ * @example
+ * io.on("connection", (socket) => {
+ *   socket.emit("hello", "world");
+ *   socket.on("chat", (text) => io.to("room1").emit("chat", text));
+ *   socket.join("room1");
+ *   socket.on("disconnect", (reason) => console.log(`${socket.id} left: ${reason}`));
+ * });
+ */
+export class Socket<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends CatchAllEmitter<ListenEvents, EmitEvents, SocketReservedEventsMap> {
+  readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>;
+  readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents>;
+  /** Identifies the socket, on both sides: 20 characters of `[A-Za-z0-9_-]`. The socket is alone in the room of this name. */
+  readonly id: SocketId;
+  /** Whether the client has come back to a state that was kept: its id, rooms and data are the old ones, missed events have been sent. */
+  readonly recovered: boolean;
+  /** Whether events can come; false in the middlewares of the namespace, and after the disconnection. */
+  connected = false;
+  /** The secret by which the client can come back to this socket's state. */
+  private readonly pid: string | undefined = undefined;
+  /** The namespace's adapter when the socket was made. */
+  private readonly adapter: Adapter;
+  private builtHandshake: Handshake | undefined = undefined;
+  /** What the handshake is built from: the request as it was when the socket was made, the time, and what came with the CONNECT packet. */
+  private handshakeRequest: HandshakeRequest;
+  private readonly issued = Date.now();
+  private readonly auth: Record<string, unknown>;
+  private ownData: SocketData | typeof NO_DATA = NO_DATA;
+  private ownAcks: Map<number, AckCallback> | undefined = undefined;
+  private ownMiddlewares: Middleware<Event>[] | undefined = undefined;
+  private ownFlags: SocketFlags | undefined = undefined;
+
+  /** Made by the namespace. */
+  constructor(
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>,
+    client: Client<ListenEvents, EmitEvents, ServerSideEvents>,
+    auth: Record<string, unknown>,
+    previousSession?: Session,
+  ) {
+    super();
+    const emitter = this as unknown as { _events: object; _eventsCount: number };
+    emitter._events = new NewListenerTable();
+    emitter._eventsCount = 1;
+    this.nsp = nsp;
+    this.client = client;
+    this.adapter = nsp.adapter;
+    this.handshakeRequest = client.request;
+    this.auth = auth;
+    if (previousSession) {
+      this.id = previousSession.sid;
+      this.pid = previousSession.pid;
+      this.recovered = true;
+      this.restore(previousSession);
+    } else {
+      this.id = newSocketId(nsp.name, client.conn);
+      this.recovered = false;
+      if (nsp.server._opts.connectionStateRecovery) {
+        this.pid = generateSessionId();
+      }
+    }
+  }
+
+  /** The server that the namespace belongs to. */
+  get server(): Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    return this.nsp.server as Server<any, any, any, any>;
+  }
+
+  /** The Engine.IO session under the socket. */
+  get conn(): EngineSocket {
+    return this.client.conn;
+  }
+
+  /** The request that opened the session; undefined when there was none, or when it was taken off the session. */
+  get request(): IncomingMessage {
+    return this.client.request;
+  }
+
+  /** Facts about that request. A plain object that may be changed. */
+  get handshake(): Handshake {
+    return this._buildHandshake();
+  }
+
+  set handshake(handshake: Handshake) {
+    this.builtHandshake = handshake;
+    this.handshakeRequest = undefined;
+  }
+
+  /** Whatever users want to keep with the socket; other servers see it through `fetchSockets()`. An empty object at first. */
+  get data(): SocketData {
+    if (this.ownData === NO_DATA) {
+      this.ownData = {} as SocketData;
+    }
+    return this.ownData as SocketData;
+  }
+
+  set data(data: SocketData) {
+    this.ownData = data;
+  }
+
+  /** The rooms of the socket, its own included; empty after the disconnection. */
+  get rooms(): Set<Room> {
+    return this.adapter.socketRooms(this.id) || new Set();
+  }
+
+  /** The opposite of `connected`. */
+  get disconnected(): boolean {
+    return !this.connected;
+  }
+
+  /** Callbacks that wait for an acknowledgement, by ack id. Adapters add theirs. */
+  get acks(): Map<number, AckCallback> {
+    this.ownAcks ??= new Map();
+    return this.ownAcks;
+  }
+
+  /** Middlewares for events, in order. */
+  get fns(): Middleware<Event>[] {
+    this.ownMiddlewares ??= [];
+    return this.ownMiddlewares;
+  }
+
+  set fns(middlewares: Middleware<Event>[]) {
+    this.ownMiddlewares = middlewares;
+  }
+
+  /** Flags of the next emission. */
+  get flags(): SocketFlags {
+    this.ownFlags ??= {};
+    return this.ownFlags;
+  }
+
+  set flags(flags: SocketFlags) {
+    this.ownFlags = flags;
+  }
+
+  /**
+   * Sends an event to this client. A function as the last argument is called with the client's acknowledgement.
+   *
+   * The arguments are encoded before this returns; binary data may be anywhere in them.
+   *
+   * @example
+   * socket.emit("hello", 1, "2", { 3: Buffer.from([4]) }, (answer) => {
+   *   // ...
+   * });
+   *
+   * @returns true
+   * @throws Error for a reserved name, and what `JSON.stringify` throws
+   */
+  override emit<Ev extends EventNames<EmitEvents>>(
+    ev: Ev,
+    ...args: EventParams<EmitEvents, Ev>
+  ): boolean {
+    if (RESERVED_EVENTS.has(ev)) {
+      throw new Error(`"${String(ev)}" is a reserved event name`);
+    }
+    const data: any[] = [ev, ...args];
+    const packet = { type: PacketType.EVENT, data } as Packet;
+    if (typeof data[data.length - 1] === "function") {
+      const id = this.nsp._ids++;
+      debug("emitting packet with ack id %d", id);
+      this.registerAckCallback(id, data.pop());
+      packet.id = id;
+    }
+    const flags = this.takeFlags();
+    if (this.server._opts.connectionStateRecovery) {
+      // Only what goes through the adapter is kept for a client that comes back.
+      this.adapter.broadcast(packet, { rooms: new Set([this.id]), except: new Set(), flags });
+    } else {
+      this.notifyOutgoingListeners(packet);
+      this.packet(packet, flags);
+    }
+    return true;
+  }
+
+  /**
+   * Sends an event and waits for the client's acknowledgement.
+   *
+   * @example
+   * const answer = await socket.timeout(1000).emitWithAck("question");
+   *
+   * @returns a promise of the first argument of the acknowledgement. Without `timeout()` it stays pending when the client does not answer.
+   * @throws (as a rejection) Error `operation has timed out`
+   */
+  emitWithAck<Ev extends EventNamesWithAck<EmitEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<EmitEvents, Ev>>
+  ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Ev>>>> {
+    const hasTimeout = this.ownFlags?.timeout !== undefined;
+    return new Promise((resolve, reject) => {
+      const settle = hasTimeout
+        ? (error: Error | null, answer: any) => (error ? reject(error) : resolve(answer))
+        : resolve;
+      this.emit(ev, ...([...args, settle] as any));
+    });
+  }
+
+  /**
+   * Sends to the sockets of a room (each at most once), without this one.
+   *
+   * @example
+   * socket.to("room1").to(["room2", "room3"]).emit("hello");
+   */
+  to(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.newBroadcastOperator().to(room);
+  }
+
+  /** The same as {@link Socket.to}. */
+  in(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.newBroadcastOperator().in(room);
+  }
+
+  /** Sends to the namespace without the sockets of a room, and without this one. */
+  except(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.newBroadcastOperator().except(room);
+  }
+
+  /** Sends a `message` event. */
+  send(...args: EventParams<EmitEvents, "message">): this {
+    this.emit("message" as EventNames<EmitEvents>, ...args);
+    return this;
+  }
+
+  /** The same as {@link Socket.send}. */
+  write(...args: EventParams<EmitEvents, "message">): this {
+    this.emit("message" as EventNames<EmitEvents>, ...args);
+    return this;
+  }
+
+  /**
+   * Joins one or more rooms.
+   *
+   * @returns nothing, or a promise, as the adapter has it
+   */
+  join(rooms: Room | Array<Room>): Promise<void> | void {
+    debug("join room %s", rooms);
+    return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]));
+  }
+
+  /**
+   * Leaves a room.
+   *
+   * @returns nothing, or a promise, as the adapter has it
+   */
+  leave(room: string): Promise<void> | void {
+    debug("leave room %s", room);
+    return this.adapter.del(this.id, room);
+  }
+
+  /**
+   * Disconnects the socket, with the reason `server namespace disconnect`. The client does not come back by itself.
+   *
+   * @param close whether to disconnect the client's other namespaces too, and to close the session
+   */
+  disconnect(close = false): this {
+    if (!this.connected) {
+      return this;
+    }
+    if (close) {
+      this.client._disconnect();
+    } else {
+      this.packet({ type: PacketType.DISCONNECT });
+      this._onclose("server namespace disconnect");
+    }
+    return this;
+  }
+
+  /** Whether the next event may be compressed; true if never said. */
+  compress(compress: boolean): this {
+    this.flags.compress = compress;
+    return this;
+  }
+
+  /** The next event is dropped when the client cannot take it now: something was just sent, or its network is slow. */
+  get volatile(): this {
+    this.flags.volatile = true;
+    return this;
+  }
+
+  /** Sends to all other sockets of the namespace. */
+  get broadcast(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return this.newBroadcastOperator();
+  }
+
+  /** Sends to the other sockets that are connected to this very server, in a cluster of several. */
+  get local(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return this.newBroadcastOperator().local;
+  }
+
+  /**
+   * How long the acknowledgement of the next event may take, in milliseconds. After that the callback gets an Error
+   * `operation has timed out`; otherwise its first argument is null, and the client's come after it.
+   */
+  timeout(
+    timeout: number,
+  ): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>, ServerSideEvents, SocketData> {
+    this.flags.timeout = timeout;
+    return this as any;
+  }
+
+  /**
+   * Adds a middleware for the events of this client: it sees the name and the arguments, may change them, and calls `next()`, or `next(err)`
+   * to refuse the event, which the socket then emits as `error`.
+   */
+  use(fn: (event: Event, next: (err?: Error) => void) => void): this {
+    this.fns.push(fn);
+    return this;
+  }
+
+  /** Writes a packet of this namespace. */
+  private packet(packet: Partial<Packet>, opts: WriteOptions = {}): void {
+    packet.nsp = this.nsp.name;
+    opts.compress = opts.compress !== false;
+    this.client._packet(packet as Packet, opts);
+  }
+
+  private leaveAll(): void {
+    this.adapter.delAll(this.id);
+  }
+
+  /** Called by the namespace after its middlewares: the socket joins its own room, and the client is told. */
+  _onconnect(): void {
+    debug("socket connected - writing packet");
+    this.connected = true;
+    this.join(this.id);
+    if (this.conn.protocol === 3) {
+      this.packet({ type: PacketType.CONNECT });
+    } else {
+      this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: this.pid } });
+    }
+  }
+
+  /** Takes a packet of the client, a tick after it was decoded. */
+  _onpacket(packet: Packet): void {
+    if (debug.enabled) {
+      debug("got packet %j", packet);
+    }
+    switch (packet.type) {
+      case PacketType.EVENT:
+      case PacketType.BINARY_EVENT:
+        this.onevent(packet);
+        break;
+      case PacketType.ACK:
+      case PacketType.BINARY_ACK:
+        this.onack(packet);
+        break;
+      case PacketType.DISCONNECT:
+        this.ondisconnect();
+        break;
+    }
+  }
+
+  private onevent(packet: Packet): void {
+    const event = packet.data || [];
+    if (packet.id !== undefined && packet.id !== null) {
+      event.push(this.ack(packet.id));
+    }
+    if (this.notifyAnyListeners(event)) {
+      listenerQueue.seal();
+    }
+    this.dispatch(event);
+  }
+
+  /** Makes the function by which a listener acknowledges; it does so once. */
+  private ack(id: number): AckCallback {
+    let isSent = false;
+    return (...args) => {
+      if (!isSent) {
+        this.packet({ id, type: PacketType.ACK, data: args });
+        isSent = true;
+      }
+    };
+  }
+
+  private onack(packet: Packet): void {
+    const id = packet.id as number;
+    const ack = this.ownAcks?.get(id);
+    if (typeof ack === "function") {
+      ack.apply(this, packet.data);
+      this.acks.delete(id);
+    } else if (!this.nsp._broadcastAcks.answer(id, this, packet.data)) {
+      debug("bad ack %s", id);
+    }
+    listenerQueue.seal();
+  }
+
+  private ondisconnect(): void {
+    debug("got disconnect packet");
+    this._onclose("client namespace disconnect");
+    listenerQueue.seal();
+  }
+
+  /** Runs the middlewares and then, in the next tick, the listeners. */
+  private dispatch(event: Event): void {
+    if (!this.ownMiddlewares?.length) {
+      listenerQueue.push(this, event);
+      return;
+    }
+    runMiddlewares(this.ownMiddlewares, event, (error) => {
+      listenerQueue.seal();
+      if (error) {
+        process.nextTick(() => this._onerror(error));
+      } else {
+        listenerQueue.push(this, event);
+      }
+    });
+  }
+
+  /** Tells users of an error of the connection, or of what a middleware has refused. */
+  _onerror(error: Error): void {
+    this.emitReserved("error", error);
+  }
+
+  /** The one way a connected socket ends. */
+  _onclose(reason: DisconnectReason, description?: any): this | undefined {
+    if (!this.connected) {
+      return this;
+    }
+    debug("closing socket - reason %s", reason);
+    this.emitReserved("disconnecting", reason, description);
+    if (this.server._opts.connectionStateRecovery && RECOVERABLE_REASONS.has(reason)) {
+      this.adapter.persistSession({
+        sid: this.id,
+        pid: this.pid as string,
+        rooms: [...this.rooms],
+        data: this.data,
+      });
+    }
+    this._cleanup();
+    this.client._remove(this);
+    this.connected = false;
+    this.emitReserved("disconnect", reason, description);
+    return;
+  }
+
+  /** Takes the socket out of its rooms and its namespace. A `join` that comes later, out of a promise perhaps, must not bring it back. */
+  _cleanup(): void {
+    this.leaveAll();
+    this.nsp._remove(this);
+    this.join = noop;
+  }
+
+  /** Tells the client that the namespace has refused it. */
+  _error(error: any): void {
+    this.packet({ type: PacketType.CONNECT_ERROR, data: error });
+  }
+
+  /** Builds the handshake, unless that is done. */
+  _buildHandshake(): Handshake {
+    if (this.builtHandshake === undefined) {
+      const { handshakeRequest, issued, auth } = this;
+      this.handshake = buildHandshake(handshakeRequest, this.conn.remoteAddress, issued, auth);
+    }
+    return this.builtHandshake as Handshake;
+  }
+
+  override _reachChanged(): void {
+    for (const adapter of new Set([this.adapter, this.nsp.adapter])) {
+      (adapter as Partial<NativeBroadcaster>)._reachChanged?.(this);
+    }
+  }
+
+  private restore({ rooms, data, missedPackets }: Session): void {
+    for (const room of rooms) {
+      this.join(room);
+    }
+    this.data = data as SocketData;
+    for (const missed of missedPackets) {
+      this.packet({ type: PacketType.EVENT, data: missed });
+    }
+  }
+
+  private registerAckCallback(id: number, ack: AckCallback): void {
+    const timeout = this.ownFlags?.timeout;
+    if (timeout === undefined) {
+      this.acks.set(id, ack);
+      return;
+    }
+    const timer = setTimeout(() => {
+      debug("event with ack id %d has timed out after %d ms", id, timeout);
+      this.acks.delete(id);
+      ack.call(this, new Error("operation has timed out"));
+    }, timeout);
+    this.acks.set(id, (...args) => {
+      clearTimeout(timer);
+      ack.call(this, null, ...args);
+    });
+  }
+
+  /** Waits no longer for an acknowledgement. */
+  _forgetAck(id: number): void {
+    this.ownAcks?.delete(id);
+  }
+
+  private takeFlags(): SocketFlags {
+    const flags = this.ownFlags;
+    this.ownFlags = undefined;
+    return flags ?? {};
+  }
+
+  private newBroadcastOperator(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return new BroadcastOperator(this.adapter, new Set(), new Set([this.id]), this.takeFlags());
+  }
+}
+
+/** Never the session's id, which is a secret; except for clients of protocol 3, which take the two for one. */
+function newSocketId(namespace: string, conn: EngineSocket): string {
+  if (conn.protocol === 3) {
+    return namespace === "/" ? conn.id : `${namespace}#${conn.id}`;
+  }
+  return generateSessionId();
+}
