@@ -86,7 +86,14 @@ impl Drop for Core {
 fn thread_count() -> usize {
     let chosen = env::var(THREADS_VARIABLE).ok().and_then(|value| value.trim().parse().ok());
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    chosen.unwrap_or_else(|| cores.saturating_sub(1)).clamp(1, MAX_THREADS)
+    threads_for(chosen, cores)
+}
+
+fn threads_for(chosen: Option<usize>, cores: usize) -> usize {
+    match chosen {
+        Some(count @ 1..) => count.min(MAX_CHOSEN_THREADS),
+        _ => cores.saturating_sub(1).clamp(1, MAX_THREADS),
+    }
 }
 
 /// Overrides the number of threads.
@@ -94,3 +101,22 @@ const THREADS_VARIABLE: &str = "SIO_RS_THREADS";
 
 /// More would cost each broadcast a wake-up each, and the JavaScript thread is the limit by then.
 const MAX_THREADS: usize = 4;
+
+/// As many as machines have cores; whoever asks for more has made a typing error.
+const MAX_CHOSEN_THREADS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::threads_for;
+
+    #[test]
+    fn small_machines_have_one_thread_and_large_ones_four() {
+        let table = [(1, 1), (2, 1), (3, 2), (5, 4), (6, 4), (128, 4)];
+        for (cores, threads) in table {
+            assert_eq!(threads_for(None, cores), threads, "{cores}");
+        }
+        assert_eq!(threads_for(Some(7), 2), 7);
+        assert_eq!(threads_for(Some(0), 4), 3);
+        assert_eq!(threads_for(Some(usize::MAX), 4), 256);
+    }
+}

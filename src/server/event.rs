@@ -5,6 +5,7 @@
 //! overtake it. The units wait in an [`EventQueue`].
 
 mod backlog;
+pub(super) mod deferred;
 mod queue;
 
 use std::cell::Cell;

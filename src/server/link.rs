@@ -29,7 +29,7 @@ pub struct Link {
     inboxes: Arc<[Inbox]>,
     slots: Arc<Slots>,
     gauges: Arc<Gauges>,
-    events: EventQueue,
+    events: Arc<EventQueue>,
     is_closed: AtomicBool,
 }
 
@@ -192,7 +192,7 @@ impl Link {
     }
 
     /// Where shards post events.
-    pub(crate) const fn events(&self) -> &EventQueue {
+    pub(crate) fn events(&self) -> &EventQueue {
         &self.events
     }
 

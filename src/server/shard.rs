@@ -267,3 +267,6 @@ impl Shard {
 fn link_of(links: &[Option<LinkState>], owner: u32) -> Option<Arc<Link>> {
     links.get(owner as usize)?.as_ref().map(|state| Arc::clone(&state.link))
 }
+
+#[cfg(test)]
+mod tests;

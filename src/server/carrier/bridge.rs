@@ -2,6 +2,8 @@
 //!
 //! Like a kernel it takes so many bytes and no more until some of them have left.
 
+use std::io::IoSlice;
+
 use tokio::task::AbortHandle;
 
 use crate::engine::Outbox;
@@ -26,13 +28,17 @@ impl Bridge {
     ) -> u32 {
         let mut notified = 0;
         while !outbox.is_empty() && self.unacknowledged < WINDOW_BYTES {
-            let slice = outbox.first_slice();
             let room = WINDOW_BYTES - self.unacknowledged;
-            let bytes = slice.get(..room).unwrap_or(slice);
-            if !bytes.is_empty() {
+            let first = outbox.first_slice();
+            let count = if outbox.is_many() && first.len() < MAX_GATHERED_BYTES {
+                let bytes = gather(outbox, room.min(MAX_GATHERED_BYTES));
+                writer.bridge_write(conn, &bytes);
+                bytes.len()
+            } else {
+                let bytes = first.get(..room).unwrap_or(first);
                 writer.bridge_write(conn, bytes);
-            }
-            let count = bytes.len();
+                bytes.len()
+            };
             self.unacknowledged += count;
             notified += outbox.advance(count);
         }
@@ -65,6 +71,18 @@ impl Bridge {
     }
 }
 
+/// The first bytes of several entries. A write costs JavaScript, and TLS a record, more than this copy costs here.
+fn gather(outbox: &Outbox, max: usize) -> Vec<u8> {
+    let mut slices = [IoSlice::new(&[]); MAX_GATHERED];
+    let filled = outbox.fill_slices(&mut slices);
+    let mut bytes = Vec::new();
+    for slice in slices.iter().take(filled) {
+        let rest = max - bytes.len();
+        bytes.extend_from_slice(slice.get(..rest).unwrap_or(slice));
+    }
+    bytes
+}
+
 impl Drop for Bridge {
     fn drop(&mut self) {
         if let Some(resuming) = &self.resuming {
@@ -72,6 +90,11 @@ impl Drop for Bridge {
         }
     }
 }
+
+/// Entries in one write.
+const MAX_GATHERED: usize = 64;
+/// Bytes in a write that several entries share: what a TLS record holds.
+const MAX_GATHERED_BYTES: usize = 16 * 1024;
 
 /// Bytes on their way through JavaScript at one time, as much as the default `highWaterMark` of a Node stream of today.
 const WINDOW_BYTES: usize = 64 * 1024;

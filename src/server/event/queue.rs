@@ -7,12 +7,12 @@
 use std::mem;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
 use crate::server::event::backlog::Backlog;
-use crate::server::event::{Ended, Unit, UnitWriter};
+use crate::server::event::{Ended, Unit, UnitWriter, deferred};
 use crate::server::record::Records;
 use crate::server::slots::Slots;
 
@@ -35,6 +35,8 @@ pub enum Drained {
 
 /// Units in order, from all shards.
 pub(crate) struct EventQueue {
+    /// For those who ring it later.
+    itself: Weak<Self>,
     /// Locked for the copying of a unit or of a batch, never while anything is awaited or decoded.
     state: Mutex<State>,
     /// The number of the last unit that was drained; written with `state` locked.
@@ -67,8 +69,9 @@ struct State {
 
 impl EventQueue {
     /// An empty queue that rings `wake` whenever it gets something to drain.
-    pub(crate) fn new(wake: Wake, slots: Arc<Slots>) -> Self {
-        Self {
+    pub(crate) fn new(wake: Wake, slots: Arc<Slots>) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            itself: Weak::clone(itself),
             state: Mutex::default(),
             drained: AtomicU64::new(0),
             undrained_bytes: AtomicUsize::new(0),
@@ -76,7 +79,7 @@ impl EventQueue {
             wake: Mutex::new(Some(wake)),
             ended: Mutex::default(),
             slots,
-        }
+        })
     }
 
     /// Begins a unit.
@@ -179,10 +182,17 @@ impl EventQueue {
         self.publish(&state);
         drop(state);
 
-        if must_ring && let Some(wake) = &*lock(&self.wake) {
-            wake();
+        if !deferred::appended(must_ring.then_some(&self.itself)) && must_ring {
+            self.ring();
         }
         number
+    }
+
+    /// Calls `wake`, unless the link is closed.
+    pub(super) fn ring(&self) {
+        if let Some(wake) = &*lock(&self.wake) {
+            wake();
+        }
     }
 
     /// Called with `state` locked, so that the two numbers never go back.

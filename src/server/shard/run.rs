@@ -5,17 +5,19 @@ use std::io;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::task::LocalSet;
+use tokio::runtime::LocalOptions;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
 
 use crate::hub::Rooms;
 use crate::server::counters::Gauges;
+use crate::server::event::deferred;
 use crate::server::link::Link;
 use crate::server::shard::Inbox;
 use crate::server::shard::LinkState;
@@ -30,13 +32,31 @@ pub(in crate::server) fn start(
     slots: Arc<Slots>,
     gauges: Arc<Gauges>,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    thread::Builder::new().name(format!("sio-io-{index}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, run(index, inboxes, slots, gauges));
-    })
+    let (built, was_built) = mpsc::channel();
+    let thread = thread::Builder::new().name(format!("sio-io-{index}")).spawn(move || {
+        // A local runtime instead of a `LocalSet` on a common one: what a read wakes costs no write to the reactor's eventfd.
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .on_thread_park(deferred::ring_all)
+            .build_local(LocalOptions::default());
+        match runtime {
+            Ok(runtime) => {
+                // Who started the thread waits for the answer.
+                let _ = built.send(Ok(()));
+                deferred::begin();
+                runtime.block_on(run(index, inboxes, slots, gauges));
+            }
+            Err(error) => {
+                let _ = built.send(Err(error));
+            }
+        }
+    })?;
+    was_built.recv().map_err(io::Error::other)??;
+    Ok(thread)
 }
 
-async fn run(index: u32, inboxes: Arc<[Inbox]>, slots: Arc<Slots>, gauges: Arc<Gauges>) {
+pub(super) async fn run(index: u32, inboxes: Arc<[Inbox]>, slots: Arc<Slots>, gauges: Arc<Gauges>) {
     let Some(inbox) = inboxes.get(index as usize) else { return };
     let shard = Rc::new_cyclic(|itself| {
         RefCell::new(Shard::new(Weak::clone(itself), index, Arc::clone(&inboxes), slots, gauges))

@@ -56,6 +56,7 @@ impl Shard {
     /// Bytes came.
     pub(super) fn receive(&mut self, conn: u32, bytes: &mut [u8]) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
+        self.stepping = Some(Timer::Stream(conn));
         match &mut connection.role {
             Role::Session(slot) => {
                 let slot = *slot;

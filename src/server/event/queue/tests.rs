@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::{Drained, EventQueue};
 use crate::engine::CloseReason;
+use crate::server::event::deferred;
 use crate::server::record::Records;
 use crate::server::slots::Slots;
 
 /// A queue whose rings are counted.
 struct Bench {
-    queue: EventQueue,
+    queue: Arc<EventQueue>,
     slots: Arc<Slots>,
     rings: Arc<AtomicUsize>,
 }
@@ -208,7 +209,7 @@ fn no_wake_up_is_lost_between_threads() {
     const UNITS: u32 = 20_000;
     let (ring, rings) = channel();
     let wake = Box::new(move || ring.send(()).unwrap());
-    let queue = Arc::new(EventQueue::new(wake, Arc::default()));
+    let queue = EventQueue::new(wake, Arc::default());
     let shards: Vec<_> = (0..SHARDS)
         .map(|shard| {
             let queue = Arc::clone(&queue);
@@ -245,4 +246,27 @@ fn no_wake_up_is_lost_between_threads() {
     for shard in shards {
         shard.join().unwrap();
     }
+}
+
+#[test]
+fn a_shard_rings_before_it_sleeps_or_after_many_units() {
+    thread::spawn(|| {
+        deferred::begin();
+        let bench = Bench::new();
+        let rings = || bench.rings.load(Ordering::Relaxed);
+        bench.message(1);
+        bench.message(2);
+        assert_eq!(rings(), 0);
+        deferred::ring_all();
+        deferred::ring_all();
+        assert_eq!(rings(), 1);
+
+        bench.drain();
+        for _ in 0..64 {
+            bench.message(1);
+        }
+        assert_eq!(rings(), 2);
+    })
+    .join()
+    .unwrap();
 }

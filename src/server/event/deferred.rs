@@ -1,0 +1,56 @@
+//! When a shard rings: not at the first event of a batch, but before its thread goes to sleep.
+//!
+//! One wake-up of the reactor brings the reads of many streams. If JavaScript were rung at the first of them it would wake,
+//! find one message, and be rung again for the next: on two cores an echo among 200 clients cost 0.4 wake-ups a message that way. Threads that
+//! are no shards ring at once.
+
+use std::cell::RefCell;
+use std::sync::Weak;
+
+use crate::server::event::EventQueue;
+
+thread_local! {
+    /// What this thread has to ring; none if it does not defer.
+    static UNRUNG: RefCell<Option<Unrung>> = const { RefCell::new(None) };
+}
+
+#[derive(Default)]
+struct Unrung {
+    queues: Vec<Weak<EventQueue>>,
+    /// Units appended since the first of the queues was to be rung.
+    units: u32,
+}
+
+/// From now on this thread rings when [`ring_all`] is called.
+pub(in crate::server) fn begin() {
+    UNRUNG.set(Some(Unrung::default()));
+}
+
+/// Rings what is due.
+pub(in crate::server) fn ring_all() {
+    let due = UNRUNG.with_borrow_mut(|unrung| {
+        let unrung = unrung.as_mut()?;
+        unrung.units = 0;
+        Some(std::mem::take(&mut unrung.queues))
+    });
+    for queue in due.iter().flatten().filter_map(Weak::upgrade) {
+        queue.ring();
+    }
+}
+
+/// A unit was appended; `to_ring` is its queue, if that has to be rung. False if this thread does not defer.
+pub(super) fn appended(to_ring: Option<&Weak<EventQueue>>) -> bool {
+    let (is_deferred, is_overdue) = UNRUNG.with_borrow_mut(|unrung| {
+        let Some(unrung) = unrung else { return (false, false) };
+        unrung.queues.extend(to_ring.cloned());
+        unrung.units += 1;
+        (true, unrung.units >= MAX_UNRUNG_UNITS)
+    });
+    if is_overdue {
+        ring_all();
+    }
+    is_deferred
+}
+
+/// A thread that never sleeps rings after so many units.
+const MAX_UNRUNG_UNITS: u32 = 64;

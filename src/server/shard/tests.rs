@@ -1,0 +1,159 @@
+//! A shard on the clock of a test: what takes half a minute, and what must never happen.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Weak;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::Instant;
+
+use super::run::run;
+use super::{Inbox, Shard};
+use crate::config::Config;
+use crate::engine::Session;
+use crate::server::counters::{Counters, Gauges};
+use crate::server::link::{Drained, Link, Role};
+use crate::server::record::{Records, append_record};
+use crate::server::slots::Slots;
+
+// Kinds of commands and events.
+const OPEN: u32 = 1;
+const CLOSE: u32 = 9;
+const CLOSED: u32 = 2;
+const ENDED: u32 = 3;
+const CONN_ENDED: u32 = 4;
+const RESPOND: u32 = 5;
+
+/// A link whose shard runs on the runtime of the test, where time passes as soon as everybody waits for it.
+struct Bench {
+    link: Arc<Link>,
+    gauges: Arc<Gauges>,
+    rung: UnboundedReceiver<()>,
+    start: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let inboxes: Arc<[Inbox]> = Arc::new([Inbox::default()]);
+        let (slots, gauges) = (Arc::<Slots>::default(), Arc::<Gauges>::default());
+        spawn_local(run(0, Arc::clone(&inboxes), Arc::clone(&slots), Arc::clone(&gauges)));
+        let (doorbell, rung) = unbounded_channel();
+        let wake = Box::new(move || {
+            // The test is over when nobody listens.
+            let _ = doorbell.send(());
+        });
+        let link = Link::new(inboxes, slots, Arc::clone(&gauges), wake);
+        Self { link, gauges, rung, start: Instant::now() }
+    }
+
+    fn submit(&self, kind: u32, numbers: &[u32], bytes: &[u8]) {
+        let mut command = Vec::new();
+        append_record(&mut command, kind, u32::from(kind == OPEN), numbers, bytes);
+        self.link.submit(&command);
+    }
+
+    /// Opens a session on a WebSocket over a stream that is not TCP.
+    fn open(&self, ping_interval_ms: u32, ping_timeout_ms: u32) -> (u32, UnixStream) {
+        let slot = self.link.reserve_slot();
+        self.submit(OPEN, &[slot, ping_interval_ms, ping_timeout_ms, 10_000, 1_000, 2], b"{}");
+        let (server, peer) = UnixStream::pair().unwrap();
+        self.link.adopt(server.as_fd(), Role::Direct, slot, b"101", b"").unwrap();
+        (slot, peer)
+    }
+
+    /// Drains until an event of this kind came, and says how many milliseconds that took.
+    async fn expect(&mut self, kind: u32) -> u128 {
+        let mut out = vec![0; 4096];
+        loop {
+            self.rung.recv().await.unwrap();
+            let Drained::Bytes { written, .. } = self.link.drain(&mut out) else { panic!("room") };
+            if Records::new(&out[..written]).flatten().any(|record| record.kind == kind) {
+                return self.start.elapsed().as_millis();
+            }
+        }
+    }
+}
+
+fn on_paused_time(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, test);
+}
+
+#[test]
+fn a_peer_that_never_answers_our_close_frame_is_dropped_after_thirty_seconds() {
+    on_paused_time(async {
+        let mut bench = Bench::new();
+        let (slot, mut peer) = bench.open(25_000, 20_000);
+        bench.submit(CLOSE, &[slot], b"");
+        bench.expect(ENDED).await;
+        let elapsed = bench.expect(CONN_ENDED).await;
+        assert!((30_000..30_010).contains(&elapsed), "{elapsed}");
+        let mut bytes = Vec::new();
+        peer.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"101\x81\x030{}\x88\0");
+        assert_eq!(bench.gauges.read(), Counters::default());
+    });
+}
+
+#[test]
+fn heartbeats_are_on_time() {
+    on_paused_time(async {
+        let mut bench = Bench::new();
+        let (_slot, mut peer) = bench.open(25_000, 20_000);
+        tokio::time::sleep(Duration::from_millis(25_010)).await;
+        let mut bytes = [0; 11];
+        peer.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, *b"101\x81\x030{}\x81\x012");
+        peer.write_all(b"\x81\x81\0\0\0\x003").unwrap();
+        // The next ping is an interval after the pong, and nobody answers that one.
+        let elapsed = bench.expect(CLOSED).await;
+        assert!((70_000..70_050).contains(&elapsed), "{elapsed}");
+    });
+}
+
+#[test]
+fn a_fault_in_one_session_ends_that_session_alone() {
+    let (slots, gauges) = (Arc::<Slots>::default(), Arc::<Gauges>::default());
+    let inboxes: Arc<[Inbox]> = Arc::new([Inbox::default()]);
+    let link =
+        Link::new(Arc::clone(&inboxes), Arc::clone(&slots), Arc::clone(&gauges), Box::new(|| {}));
+    let mut shard =
+        Shard::new(Weak::<RefCell<Shard>>::new(), 0, inboxes, slots, Arc::clone(&gauges));
+    let owner = shard.owner_of(&link);
+    for slot in [1, 2] {
+        shard.registry.insert(Session::open(slot, owner, Config::default(), false, b"{}", 0));
+        gauges.sessions.increment();
+    }
+
+    shard.contain(|shard| {
+        shard.step(1, |session, now, events| {
+            session.poll(7, now, events);
+            panic!("a fault of ours, on purpose");
+        });
+    });
+    assert!(shard.registry.session_mut(1).is_none());
+    shard.contain(|shard| {
+        shard.step(2, |session, now, events| session.poll(8, now, events));
+    });
+
+    let mut out = [0; 256];
+    let Drained::Bytes { written, .. } = link.drain(&mut out) else { panic!("room") };
+    let told = Records::new(&out[..written]).flatten().map(|mut record| {
+        let (slot, number) = (record.fields.number(), record.fields.number());
+        (record.kind, slot.unwrap(), number)
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [(RESPOND, 1, Some(7)), (CLOSED, 1, Some(1)), (ENDED, 1, None), (RESPOND, 2, Some(8)),]
+    );
+    assert_eq!(gauges.read().sessions, 1);
+}
