@@ -1,0 +1,211 @@
+// Parent namespaces: `io.of(regex)` and `io.of(function)`, their children, and what reaches them.
+
+import { record, settleDown } from "../harness/clients";
+import { once, onceValue } from "../harness/events";
+import { describeBoth, it } from "../harness/implementations";
+import { internals } from "../harness/internals";
+import { joinPair, startServer } from "../harness/servers";
+
+describeBoth("dynamic namespaces", (implementation) => {
+  it("a name that matches the regex becomes a namespace of its own", async () => {
+    const running = await startServer(implementation);
+    const parent = running.io.of(/^\/room-\d+$/);
+    const joined: string[] = [];
+    parent.on("connection", (socket) => joined.push(socket.nsp.name));
+    const first = await joinPair(running, "/room-1");
+    await joinPair(running, "/room-2");
+    await joinPair(running, "/room-1");
+    expect(joined).toEqual(["/room-1", "/room-2", "/room-1"]);
+    expect(first.socket.nsp).toBe(running.io.of("/room-1"));
+    expect(first.socket.nsp).not.toBe(parent);
+    expect(running.io.of("/room-1").sockets.size).toBe(2);
+  });
+
+  it("a name that does not match is refused", async () => {
+    const running = await startServer(implementation);
+    running.io.of(/^\/room-\d+$/);
+    const error = await onceValue(running.connect("/room-x"), "connect_error");
+    expect(error.message).toBe("Invalid namespace");
+    expect(running.io._nsps.has("/room-x")).toBe(false);
+  });
+
+  it("a function is asked with the name and the auth payload", async () => {
+    const running = await startServer(implementation);
+    const asked: unknown[] = [];
+    running.io.of((name, auth, next) => {
+      asked.push(name, auth);
+      next(null, auth.token === "right");
+    });
+    await joinPair(running, "/dynamic", { auth: { token: "right" } });
+    await once(running.connect("/other", { auth: { token: "wrong" } }), "connect_error");
+    expect(asked).toEqual(["/dynamic", { token: "right" }, "/other", { token: "wrong" }]);
+  });
+
+  it("a function may answer later", async () => {
+    const running = await startServer(implementation);
+    running.io.of((_name, _auth, next) => setImmediate(next, null, true));
+    await joinPair(running, "/later");
+  });
+
+  it("an error or a refusal of one parent passes the question on to the next", async () => {
+    const running = await startServer(implementation);
+    const asked: number[] = [];
+    running.io.of((_name, _auth, next) => {
+      asked.push(1);
+      next(new Error("broken"), true);
+    });
+    running.io.of((_name, _auth, next) => {
+      asked.push(2);
+      next(null, false);
+    });
+    const third = running.io.of((_name, _auth, next) => {
+      asked.push(3);
+      next(null, true);
+    });
+    const { socket } = await joinPair(running, "/x");
+    expect(asked).toEqual([1, 2, 3]);
+    expect(internals(third).children).toEqual(new Set([socket.nsp]));
+  });
+
+  it("two clients that ask for the same new name at once share one namespace", async () => {
+    const running = await startServer(implementation);
+    let created = 0;
+    running.io.on("new_namespace", () => {
+      created += 1;
+    });
+    running.io.of((_name, _auth, next) => setImmediate(next, null, true));
+    const clients = [running.connect("/race"), running.connect("/race")];
+    await Promise.all(clients.map((client) => once(client, "connect")));
+    expect(created).toBe(1);
+    expect(running.io.of("/race").sockets.size).toBe(2);
+  });
+
+  it("a static namespace is found first, and no parent is asked", async () => {
+    const running = await startServer(implementation);
+    const asked: string[] = [];
+    running.io.of("/static");
+    running.io.of((name, _auth, next) => {
+      asked.push(name);
+      next(null, true);
+    });
+    await joinPair(running, "/static");
+    expect(asked).toEqual([]);
+  });
+
+  it("new_namespace tells of each child before its first connection", async () => {
+    const running = await startServer(implementation);
+    const log: unknown[] = [];
+    running.io.on("new_namespace", (nsp) => {
+      log.push("new", nsp.name);
+      nsp.use((_socket, next) => {
+        log.push("middleware added by new_namespace");
+        next();
+      });
+    });
+    running.io.of(/^\/d-/).on("connection", () => log.push("connection"));
+    await joinPair(running, "/d-1");
+    expect(log).toEqual(["new", "/d-1", "middleware added by new_namespace", "connection"]);
+  });
+
+  it("children take over the parent's middlewares and listeners that are there at their creation", async () => {
+    const running = await startServer(implementation);
+    const log: string[] = [];
+    const parent = running.io.of(/^\/d-/);
+    parent.use((socket, next) => {
+      log.push(`middleware ${socket.nsp.name}`);
+      next();
+    });
+    parent.on("connect", () => log.push("connect"));
+    parent.on("connection", () => log.push("connection"));
+    await joinPair(running, "/d-1");
+    parent.on("connection", () => log.push("late"));
+    await joinPair(running, "/d-1");
+    await joinPair(running, "/d-2");
+    const one = ["middleware /d-1", "connect", "connection"];
+    expect(log).toEqual([...one, ...one, "middleware /d-2", "connect", "connection", "late"]);
+  });
+
+  it("emit of the parent reaches the sockets of all children, and returns true", async () => {
+    const running = await startServer(implementation);
+    const parent = running.io.of(/^\/d-/);
+    const pairs = [await joinPair(running, "/d-1"), await joinPair(running, "/d-2")];
+    const seen = pairs.map(({ client }) => record(client));
+    expect(parent.emit("all", 1)).toBe(true);
+    await Promise.all(pairs.map(({ socket, client }) => settleDown(socket, client)));
+    expect(seen).toEqual([[["all", 1]], [["all", 1]]]);
+  });
+
+  it("operators of the parent broadcast through every child", async () => {
+    const running = await startServer(implementation);
+    const parent = running.io.of(/^\/d-/);
+    const pairs = [
+      await joinPair(running, "/d-1"),
+      await joinPair(running, "/d-2"),
+      await joinPair(running, "/d-2"),
+    ];
+    pairs[0]?.socket.join("r");
+    pairs[2]?.socket.join("r");
+    const seen = pairs.map(({ client }) => record(client));
+    parent.to("r").emit("room");
+    parent.except("r").emit("others");
+    await Promise.all(pairs.map(({ socket, client }) => settleDown(socket, client)));
+    expect(seen).toEqual([[["room"]], [["others"]], [["room"]]]);
+  });
+
+  it("the parent is no namespace of the server and counts its children", async () => {
+    const { io } = await startServer(implementation);
+    const parent = io.of(/^\/d-/);
+    expect(parent).toBeInstanceOf(implementation.Namespace);
+    expect(parent.name).toMatch(/^\/_\d+$/);
+    expect(io._nsps.has(parent.name)).toBe(false);
+    expect(internals(parent).children).toEqual(new Set());
+    expect(io.of(/^\/d-/)).not.toBe(parent);
+  });
+
+  it("fetchSockets() of the parent throws at once", async () => {
+    const { io } = await startServer(implementation);
+    const parent = io.of(/^\/d-/);
+    expect(() => parent.fetchSockets()).toThrow(
+      "fetchSockets() is not supported on parent namespaces",
+    );
+  });
+
+  it("a name created by hand becomes a child of a matching regex parent", async () => {
+    const running = await startServer(implementation);
+    const parent = running.io.of(/^\/d-/);
+    const log: string[] = [];
+    parent.on("connection", (socket) => log.push(socket.nsp.name));
+    const child = running.io.of("/d-101");
+    expect(internals(parent).children).toEqual(new Set([child]));
+    await joinPair(running, "/d-101");
+    expect(log).toEqual(["/d-101"]);
+  });
+
+  it("a name created by hand does not ask function parents", async () => {
+    const { io } = await startServer(implementation);
+    const asked: string[] = [];
+    const parent = io.of((name, _auth, next) => {
+      asked.push(name);
+      next(null, true);
+    });
+    io.of("/by-hand");
+    expect(asked).toEqual([]);
+    expect(internals(parent).children.size).toBe(0);
+  });
+
+  it("a stateful regex is refused", async () => {
+    const { io } = await startServer(implementation);
+    for (const regex of [/^\/a/g, /^\/a/y]) {
+      expect(() => io.of(regex)).toThrow("stateful regular expressions are not supported");
+    }
+  });
+
+  it("the function given with a regex is a listener of every child", async () => {
+    const running = await startServer(implementation);
+    const log: string[] = [];
+    running.io.of(/^\/d-/, (socket) => log.push(socket.nsp.name));
+    await joinPair(running, "/d-1");
+    await joinPair(running, "/d-2");
+    expect(log).toEqual(["/d-1", "/d-2"]);
+  });
+});

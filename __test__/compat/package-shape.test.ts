@@ -1,0 +1,150 @@
+// What `require()` and `import` give: a callable with three classes, and how those classes are related.
+
+import { EventEmitter } from "node:events";
+import { createServer } from "node:http";
+import { runModule } from "../harness/child";
+import { describeBoth, it } from "../harness/implementations";
+import { describeRunning, joinPair, listenOnFreePort, startPair, track } from "../harness/servers";
+
+describeBoth("package shape", (implementation) => {
+  const { callable, Server, Namespace, Socket } = implementation;
+
+  it("module.exports is a function of two parameters with Server, Namespace and Socket", () => {
+    expect(typeof callable).toBe("function");
+    expect(callable).toHaveLength(2);
+    expect(Object.keys(callable).sort()).toEqual(["Namespace", "Server", "Socket"]);
+    const exported = callable as unknown as Record<string, unknown>;
+    expect([exported.default, exported.__esModule, exported.BroadcastOperator]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("calling it without new gives a Server", async () => {
+    const httpServer = createServer();
+    const io = track(callable(httpServer, { path: "/own" }));
+    expect(io).toBeInstanceOf(Server);
+    expect(io.path()).toBe("/own");
+    expect(io.httpServer).toBe(httpServer);
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    await joinPair(running, "/", { path: "/own" });
+  });
+
+  it("calling it with options alone, or nothing, attaches to nothing", () => {
+    expect(callable().engine).toBeUndefined();
+    const io = (callable as unknown as (options: object) => InstanceType<typeof Server>)({
+      path: "/own",
+    });
+    expect(io).toBeInstanceOf(Server);
+    expect(io.path()).toBe("/own");
+    expect(io.engine).toBeUndefined();
+  });
+
+  it("Server, Namespace and Socket are Node's EventEmitters", async () => {
+    const { io, socket } = await startPair(implementation);
+    expect(io).toBeInstanceOf(EventEmitter);
+    expect(io.sockets).toBeInstanceOf(EventEmitter);
+    expect(io.sockets).toBeInstanceOf(Namespace);
+    expect(socket).toBeInstanceOf(EventEmitter);
+    expect(socket).toBeInstanceOf(Socket);
+    expect(io.of(/^\/x/)).toBeInstanceOf(Namespace);
+    expect(io.of("/").adapter).toBeInstanceOf(EventEmitter);
+  });
+
+  it("Server can be extended, and its methods replaced on the prototype", async () => {
+    class Own extends Server {
+      extra = "own";
+      greet(): string {
+        return `hello from ${this.path()}`;
+      }
+    }
+    const io = track(new Own());
+    expect(io).toBeInstanceOf(Server);
+    expect([io.extra, io.greet()]).toEqual(["own", "hello from /socket.io"]);
+
+    const { on } = Server.prototype;
+    const calls: unknown[] = [];
+    Server.prototype.on = function (this: unknown, ...args: any[]) {
+      calls.push(args[0]);
+      return (on as any).apply(this, args);
+    } as never;
+    try {
+      io.on("connection", () => {});
+    } finally {
+      Server.prototype.on = on;
+    }
+    expect(calls).toEqual(["connection"]);
+  });
+
+  it("methods of Socket that are replaced on the prototype are used", async () => {
+    const prototype = Socket.prototype as any;
+    const { onevent, emit } = prototype;
+    const log: string[] = [];
+    prototype.onevent = function (packet: any) {
+      log.push(`onevent ${packet.data[0]}`);
+      return onevent.call(this, packet);
+    };
+    prototype.emit = function (...args: any[]) {
+      log.push(`emit ${args[0]}`);
+      return emit.apply(this, args);
+    };
+    try {
+      const { socket, client } = await startPair(implementation);
+      socket.on("q", (reply) => reply("answer"));
+      expect(await client.emitWithAck("q")).toBe("answer");
+      socket.emit("out");
+    } finally {
+      Object.assign(prototype, { onevent, emit });
+    }
+    expect(log).toEqual(["onevent q", "emit out"]);
+  });
+
+  it("an onevent that is replaced on one socket is used, with an ack that it makes itself", async () => {
+    const { socket, client } = await startPair(implementation);
+    const patched = socket as any;
+    const { onevent } = patched;
+    patched.onevent = function (packet: any) {
+      if (packet.data[0] === "by hand") {
+        patched.ack(packet.id)("from the patch", packet.data[1]);
+      } else {
+        onevent.call(this, packet);
+      }
+    };
+    expect(await client.emitWithAck("by hand", 1)).toBe("from the patch");
+    socket.on("q", (reply) => reply("from the listener"));
+    expect(await client.emitWithAck("q")).toBe("from the listener");
+  });
+
+  it("incoming events do not pass through an emit that is replaced on one socket", async () => {
+    const { socket, client } = await startPair(implementation);
+    const emitted: unknown[] = [];
+    const { emit } = socket;
+    socket.emit = ((...args: [string]) => {
+      emitted.push(args[0]);
+      return emit.apply(socket, args);
+    }) as never;
+    socket.on("q", (reply) => {
+      socket.emit("out");
+      reply(1);
+    });
+    await client.emitWithAck("q");
+    expect(emitted).toEqual(["out"]);
+  });
+
+  it("the ES module entry exports the same three classes by name", async () => {
+    const { stdout, exitCode } = await runModule(
+      implementation,
+      (specifier) => `
+        import { createRequire } from "node:module";
+        import * as entry from ${JSON.stringify(specifier)};
+        const required = createRequire(import.meta.url)(process.env.MODULE_PATH);
+        for (const name of ["Server", "Namespace", "Socket"]) {
+          if (entry[name] !== required[name]) throw new Error(name + " differs");
+        }
+        console.log(new entry.Server().path());
+      `,
+    );
+    expect([exitCode, stdout]).toEqual([0, "/socket.io\n"]);
+  });
+});

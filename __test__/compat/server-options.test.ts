@@ -1,0 +1,195 @@
+// Options of the server: accessors, precedence between constructor and attach, defaults, the adapter setter.
+
+import { createServer } from "node:http";
+import { record, settleDown } from "../harness/clients";
+import { describeBoth, it } from "../harness/implementations";
+import { internals } from "../harness/internals";
+import { PollingPeer } from "../harness/polling-peer";
+import { request } from "../harness/raw-http";
+import {
+  describeRunning,
+  joinPair,
+  listenOnFreePort,
+  startPair,
+  startServer,
+  track,
+} from "../harness/servers";
+
+const DEFAULTS = {
+  upgrades: ["websocket"],
+  pingInterval: 25_000,
+  pingTimeout: 20_000,
+  maxPayload: 1_000_000,
+};
+
+describeBoth("server options", (implementation) => {
+  const { Server } = implementation;
+
+  it("path() gives the path without its last slash and sets it", () => {
+    const io = new Server();
+    expect(io.path()).toBe("/socket.io");
+    expect(io.path("/own/")).toBe(io);
+    expect(io.path()).toBe("/own");
+    expect(new Server({ path: "" }).path()).toBe("/socket.io");
+  });
+
+  it("path() set before attach is the one that is served", async () => {
+    const httpServer = createServer();
+    const io = track(new Server().path("/own"));
+    io.attach(httpServer);
+    await joinPair(describeRunning(io, httpServer, await listenOnFreePort(httpServer)), "/", {
+      path: "/own",
+    });
+  });
+
+  it("serveClient() gives and sets, and only false turns it off", () => {
+    const io = new Server();
+    expect(io.serveClient()).toBe(true);
+    expect(io.serveClient(false)).toBe(io);
+    expect(io.serveClient()).toBe(false);
+    expect(new Server({ serveClient: undefined }).serveClient()).toBe(true);
+  });
+
+  it("connectTimeout() gives and sets, and falsy options are the default", () => {
+    const io = new Server();
+    expect(io.connectTimeout()).toBe(45_000);
+    expect(io.connectTimeout(123)).toBe(io);
+    expect(io.connectTimeout()).toBe(123);
+    expect(new Server({ connectTimeout: 0 }).connectTimeout()).toBe(45_000);
+  });
+
+  it("listen and attach are the same and return the server", async () => {
+    for (const method of ["listen", "attach"] as const) {
+      const httpServer = createServer();
+      const io = track(new Server());
+      expect(io[method](httpServer)).toBe(io);
+      await joinPair(describeRunning(io, httpServer, await listenOnFreePort(httpServer)));
+    }
+  });
+
+  it("options of the constructor win over those of attach, which add to them", async () => {
+    const httpServer = createServer();
+    const io = track(new Server({ pingTimeout: 6_000, path: "/ctor" }));
+    io.attach(httpServer, { pingTimeout: 1, pingInterval: 7_000, path: "/attach" });
+    const port = await listenOnFreePort(httpServer);
+    const open = await new PollingPeer(port, { path: "/ctor/" }).open();
+    expect([open.pingTimeout, open.pingInterval]).toEqual([6_000, 7_000]);
+    expect(
+      (await request(port, { path: "/elsewhere" }).catch(() => ({ status: 0 }))).status,
+    ).not.toBe(200);
+  });
+
+  it("a path given to attach alone is used", async () => {
+    const httpServer = createServer();
+    const io = track(new Server());
+    io.attach(httpServer, { path: "/attach" });
+    await joinPair(describeRunning(io, httpServer, await listenOnFreePort(httpServer)), "/", {
+      path: "/attach",
+    });
+  });
+
+  it("the defaults are those of socket.io", async () => {
+    const { port } = await startServer(implementation);
+    const { sid: _sid, ...open } = await new PollingPeer(port).open();
+    expect(open).toEqual(DEFAULTS);
+  });
+
+  it("connectionStateRecovery: {} gets its defaults, and cleanupEmptyChildNamespaces becomes a boolean", () => {
+    const io = new Server({ connectionStateRecovery: {} as never });
+    expect(internals(io).opts.connectionStateRecovery).toEqual({
+      maxDisconnectionDuration: 120_000,
+      skipMiddlewares: true,
+    });
+    expect(internals(io).opts.cleanupEmptyChildNamespaces).toBe(false);
+  });
+
+  it("adapter() gives the constructor, not an instance", () => {
+    const io = new Server();
+    const ctor = io.adapter();
+    expect(typeof ctor).toBe("function");
+    expect(io.of("/").adapter).toBeInstanceOf(ctor as never);
+  });
+
+  it("adapter(X) replaces the adapter of every namespace and returns the server", async () => {
+    const { io } = await startServer(implementation);
+    const dynamic = io.of("/dynamic");
+    const old = dynamic.adapter;
+    const made: string[] = [];
+    const Base = io.adapter() as any;
+    class Own extends Base {
+      constructor(nsp: any) {
+        super(nsp);
+        made.push(nsp.name);
+      }
+      init(): void {
+        made.push("init");
+      }
+    }
+    expect(io.adapter(Own as never)).toBe(io);
+    expect(made).toEqual(["/", "init", "/dynamic", "init"]);
+    expect(dynamic.adapter).toBeInstanceOf(Own);
+    expect(dynamic.adapter).not.toBe(old);
+    expect(io.adapter()).toBe(Own);
+    io.of("/later");
+    expect(made.slice(4)).toEqual(["/later", "init"]);
+  });
+
+  it("adapter may be a function that makes the instance", async () => {
+    const Base = new Server().adapter() as any;
+    const made: unknown[] = [];
+    function factory(nsp: any): unknown {
+      const adapter = new Base(nsp);
+      made.push(adapter);
+      return adapter;
+    }
+    const { io, socket, client } = await startPair(implementation, { adapter: factory as never });
+    expect(io.of("/").adapter).toBe(made[0]);
+    socket.join("r");
+    const seen = record(client);
+    io.to("r").emit("hit");
+    await settleDown(socket, client);
+    expect(seen).toEqual([["hit"]]);
+  });
+
+  it("an adapter whose init rejects does not break the server", async () => {
+    const Base = new Server().adapter() as any;
+    class Failing extends Base {
+      async init(): Promise<void> {
+        throw new Error("no backend");
+      }
+    }
+    await startPair(implementation, { adapter: Failing as never });
+  });
+
+  it("sockets keep the adapter they were made with, operators use the new one", async () => {
+    const { io, socket, client } = await startPair(implementation);
+    const old = io.of("/").adapter;
+    socket.join("old room");
+    io.adapter(class extends (io.adapter() as any) {} as never);
+    expect(internals(socket).adapter).toBe(old);
+    expect(socket.rooms.has("old room")).toBe(true);
+    const seen = record(client);
+    io.to("old room").emit("to nobody");
+    await settleDown(socket, client);
+    expect(seen).toEqual([]);
+    expect(await io.in("old room").fetchSockets()).toEqual([]);
+  });
+
+  it("undefined in the place of an option of the server layer is its default", async () => {
+    const { io } = await startServer(implementation, {
+      path: undefined,
+      serveClient: undefined,
+      adapter: undefined,
+      parser: undefined,
+      connectTimeout: undefined,
+    });
+    expect([io.path(), io.serveClient(), io.connectTimeout()]).toEqual([
+      "/socket.io",
+      true,
+      45_000,
+    ]);
+    await joinPair(
+      describeRunning(io, io.httpServer as never, (io.httpServer.address() as any).port),
+    );
+  });
+});

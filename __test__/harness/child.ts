@@ -1,0 +1,90 @@
+// Node processes that a test starts: a script of `fixtures/`, or the text of an ES module.
+// Each gets the implementation's path in MODULE_PATH and is ended by its id after the test.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { closeClientAfterTest } from "./cleanup";
+import { once, within } from "./events";
+import type { Implementation } from "./implementations";
+
+/** Node needs a moment to start on a busy machine. */
+const EXIT_TIMEOUT_MS = 9_000;
+
+const FIXTURES = join(__dirname, "..", "fixtures");
+
+export interface Finished {
+  exitCode: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Child {
+  process: ChildProcess;
+  /** The next line that the process prints on its standard output. */
+  nextLine(): Promise<string>;
+  finished: Promise<Finished>;
+}
+
+/** Starts `fixtures/<name>` with the given implementation. */
+export function startFixture(
+  implementation: Implementation,
+  name: string,
+  args: string[] = [],
+): Child {
+  return start(implementation, [join(FIXTURES, name), ...args]);
+}
+
+/** Runs the ES module that `source` makes of the specifier of the implementation's ES entry. */
+export function runModule(
+  implementation: Implementation,
+  source: (specifier: string) => string,
+): Promise<Finished> {
+  const entry =
+    implementation.name === "sio-rs"
+      ? join(dirname(implementation.modulePath), "index.mjs")
+      : join(dirname(implementation.modulePath), "..", "wrapper.mjs");
+  const text = source(pathToFileURL(entry).href);
+  return start(implementation, ["--input-type=module", "--eval", text]).finished;
+}
+
+function start(implementation: Implementation, args: string[]): Child {
+  const child = spawn(process.execPath, args, {
+    // `--eval` resolves bare names from here.
+    cwd: join(__dirname, "..", ".."),
+    env: { ...process.env, MODULE_PATH: implementation.modulePath },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  closeClientAfterTest(() => child.kill("SIGKILL"));
+  const output = { stdout: "", stderr: "" };
+  const lines: string[] = [];
+  let wake = (): void => {};
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+    lines.splice(0, lines.length, ...output.stdout.split("\n").slice(0, -1));
+    wake();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr += text;
+  });
+  let taken = 0;
+  const nextLine = async (): Promise<string> => {
+    if (lines.length <= taken) {
+      const printed = new Promise<void>((resolve) => {
+        wake = () => lines.length > taken && resolve();
+      });
+      await within(printed, () => `the process printed no further line: ${output.stderr}`);
+    }
+    taken += 1;
+    return lines[taken - 1] as string;
+  };
+  const finished = once(child, "close", EXIT_TIMEOUT_MS).then(([exitCode, signal]) => ({
+    exitCode,
+    signal,
+    ...output,
+  }));
+  // Only a test that awaits the end wants to know that it did not come.
+  finished.catch(() => {});
+  return { process: child, nextLine, finished };
+}

@@ -1,0 +1,261 @@
+// The upgrade of a session from polling to WebSocket, step by step: probe, waiting polls, the switch,
+// and every way in which a candidate fails and leaves the session on polling.
+
+import type { ServerOptions } from "socket.io";
+import { type BareEngine, type Session, startBareEngine } from "../harness/bare-engine";
+import { eventually, once } from "../harness/events";
+import { describeBoth, type Implementation, it } from "../harness/implementations";
+import { PollingPeer } from "../harness/polling-peer";
+import { RawWebSocket } from "../harness/raw-websocket";
+
+interface Upgradable extends BareEngine {
+  polling: PollingPeer;
+  session: Session;
+  messages: unknown[];
+  /** Opens a WebSocket for the session. */
+  candidate(): Promise<RawWebSocket>;
+  /** Opens a candidate and has it probe. */
+  probed(): Promise<RawWebSocket>;
+}
+
+async function startUpgradable(
+  implementation: Implementation,
+  options: Partial<ServerOptions> = {},
+): Promise<Upgradable> {
+  const server = await startBareEngine(implementation, options);
+  const opened = server.nextSession();
+  const polling = await PollingPeer.open(server.port);
+  const session = await opened;
+  const messages: unknown[] = [];
+  session.on("message", (data: unknown) => messages.push(data));
+  const candidate = () => RawWebSocket.open(server.port, { path: polling.target("websocket") });
+  const probed = async () => {
+    const peer = await candidate();
+    peer.send("2probe");
+    await peer.expectText("3probe");
+    return peer;
+  };
+  return { ...server, polling, session, messages, candidate, probed };
+}
+
+describeBoth("engine upgrade", (implementation) => {
+  it("probe, pong, upgrade packet: the session continues over the candidate", async () => {
+    const { session, messages, candidate } = await startUpgradable(implementation);
+    const log: unknown[] = [];
+    session.on("upgrading", (transport: any) => log.push("upgrading", transport.name));
+    session.on("upgrade", (transport: any) => {
+      log.push("upgrade", transport === session.transport, session.upgraded, session.upgrading);
+    });
+    const peer = await candidate();
+    await eventually(() => session.upgrading);
+    peer.send("2probe");
+    await peer.expectText("3probe");
+    expect([session.upgrading, session.upgraded]).toEqual([true, false]);
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    expect(log).toEqual(["upgrading", "websocket", "upgrade", true, true, false]);
+    session.send("down");
+    await peer.expectText("4down");
+    const heard = once(session, "message");
+    peer.send("4up");
+    await heard;
+    expect(messages).toEqual(["up"]);
+  });
+
+  it("a waiting poll is answered 6 while a candidate probes", async () => {
+    const { polling, session, probed } = await startUpgradable(implementation);
+    const poll = polling.poll();
+    await eventually(() => session.transport.writable);
+    await probed();
+    expect(await poll).toBe("6");
+    // The next poll is answered too, so that the client can pause.
+    expect(await polling.poll()).toBe("6");
+  });
+
+  it("until the switch, messages still go over polling, both ways", async () => {
+    const { polling, session, messages, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    session.send("before the switch");
+    let payload = await polling.poll();
+    if (payload === "6") {
+      payload = await polling.poll();
+    }
+    expect(payload).toBe("4before the switch");
+    await polling.send("4up");
+    expect(messages).toEqual(["up"]);
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+  });
+
+  it("what waits at the switch goes over the candidate, in order", async () => {
+    const { session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    session.send("one");
+    session.send(Buffer.from([2]));
+    session.on("upgrade", () => session.send("three"));
+    peer.send("5");
+    const frames = [await peer.nextFrame(), await peer.nextFrame(), await peer.nextFrame()];
+    expect(frames.map(({ payload }) => payload.toString())).toEqual(["4one", "\u0002", "4three"]);
+  });
+
+  it("callbacks of what was sent before the switch are called", async () => {
+    const { session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    const called = new Promise((resolve) => session.send("x", resolve));
+    peer.send("5");
+    await peer.expectText("4x");
+    await called;
+  });
+
+  it("a poll that still waits at the switch is answered 1", async () => {
+    const { polling, session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    // The first poll may be taken by a noop; the one that is held when the switch comes is not.
+    let answer = "6";
+    const polls = (async () => {
+      while (answer === "6") {
+        answer = await polling.poll();
+      }
+    })();
+    await eventually(() => session.transport.writable);
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    await polls.catch(() => {});
+    expect(["1", "6"]).toContain(answer);
+  });
+
+  it("the upgrade packet alone, without a probe, switches as well", async () => {
+    const { session, candidate } = await startUpgradable(implementation);
+    const upgraded = once(session, "upgrade");
+    (await candidate()).send("5");
+    await upgraded;
+    expect(session.transport.name).toBe("websocket");
+  });
+
+  it("a repeated probe is answered again", async () => {
+    const { session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    peer.send("2probe");
+    await peer.expectText("3probe");
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+  });
+
+  it("after the switch a poll is a transport mismatch", async () => {
+    const { polling, session, probed, engine } = await startUpgradable(implementation);
+    const upgraded = once(session, "upgrade");
+    (await probed()).send("5");
+    await upgraded;
+    const refused = once(engine, "connection_error");
+    const response = await polling.get();
+    expect([response.status, response.text]).toEqual([400, '{"code":3,"message":"Bad request"}']);
+    expect((await refused)[0].context.name).toBe("TRANSPORT_MISMATCH");
+    expect(session.readyState).toBe("open");
+  });
+
+  for (const [title, packet] of [
+    ["a message", "4too early"],
+    ["a ping that is no probe", "2"],
+    ["a close packet", "1"],
+  ] as const) {
+    it(`${title} of the candidate closes it, and the session stays on polling`, async () => {
+      const { polling, session, messages, candidate } = await startUpgradable(implementation);
+      const peer = await candidate();
+      peer.send(packet);
+      expect(await peer.expectClose()).toBeUndefined();
+      await eventually(() => !session.upgrading);
+      expect(session.transport.name).toBe("polling");
+      await polling.send("4still here");
+      expect(messages).toEqual(["still here"]);
+    });
+  }
+
+  it("a candidate that violates WebSocket is closed, and the session stays on polling", async () => {
+    const { polling, session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    peer.send("x", { isMasked: false });
+    expect(await peer.expectClose()).toBe(1002);
+    await eventually(() => !session.upgrading);
+    await polling.send("4still here");
+  });
+
+  it("a candidate that vanishes leaves the session on polling, and another may succeed", async () => {
+    const { polling, session, probed } = await startUpgradable(implementation);
+    (await probed()).stream.destroy();
+    await eventually(() => !session.upgrading);
+    await polling.send("4still here");
+    const upgraded = once(session, "upgrade");
+    (await probed()).send("5");
+    await upgraded;
+  });
+
+  it("a candidate that does not finish in upgradeTimeout is closed, and the session stays on polling", async () => {
+    const { polling, session, probed } = await startUpgradable(implementation, {
+      upgradeTimeout: 50,
+    });
+    const peer = await probed();
+    expect(await peer.expectClose()).toBeUndefined();
+    await eventually(() => !session.upgrading);
+    expect(session.readyState).toBe("open");
+    await polling.send("4still here");
+    session.send("down");
+    let payload = await polling.poll();
+    while (payload === "6") {
+      payload = await polling.poll();
+    }
+    expect(payload).toBe("4down");
+  });
+
+  it("of two candidates the second is closed and the first wins", async () => {
+    const { session, candidate, probed } = await startUpgradable(implementation);
+    const first = await probed();
+    const second = await candidate();
+    expect(await second.expectClose()).toBeUndefined();
+    const upgraded = once(session, "upgrade");
+    first.send("5");
+    await upgraded;
+    session.send("x");
+    await first.expectText("4x");
+  });
+
+  it("the end of the session closes its candidate", async () => {
+    const { session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    session.close(true);
+    expect(await peer.expectClose()).toBeUndefined();
+  });
+
+  it("a session that is closed by its client while it upgrades is gone with its candidate", async () => {
+    const { polling, session, engine, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    const closed = once(session, "close");
+    await polling.send("1");
+    expect((await closed)[0]).toBe("transport close");
+    expect(await peer.expectClose()).toBeUndefined();
+    expect(engine.clientsCount).toBe(0);
+  });
+
+  it("allowUpgrades: false offers none and still takes one", async () => {
+    const { session, probed } = await startUpgradable(implementation, { allowUpgrades: false });
+    const upgraded = once(session, "upgrade");
+    (await probed()).send("5");
+    await upgraded;
+  });
+
+  it("the heartbeat goes on over polling while a candidate probes", async () => {
+    const { polling, probed } = await startUpgradable(implementation, {
+      pingInterval: 40,
+      pingTimeout: 2_000,
+    });
+    await probed();
+    let payload = await polling.poll();
+    while (payload === "6") {
+      payload = await polling.poll();
+    }
+    expect(payload).toBe("2");
+  });
+});

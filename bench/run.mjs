@@ -1,0 +1,109 @@
+// `npm run bench`: sio-rs beside socket.io on the same scripts, one table out.
+//
+//   --quick             small sizes, one round: under 3 minutes
+//   --only a,b          these scenarios alone
+//   --rounds N          runs of each scenario on each server (3)
+//   --servers a,b       what is compared, the baseline last (sio-rs,socket.io)
+//
+// The table goes to standard output, progress to standard error, all figures to results/*.json.
+// The exit code is 1 when a run failed: a lost packet is a failure, not a slow run.
+
+import { parseArgs } from "node:util";
+import { loadBinary } from "./runner/load-binary.mjs";
+import { machine, summarize, table, writeResults } from "./runner/report.mjs";
+import { singleRun } from "./runner/single-run.mjs";
+import { SCENARIOS } from "./scenarios/index.mjs";
+
+const DEFAULT_ROUNDS = 3;
+
+/** Load of the machine before the start, above which the figures are worth little. */
+const BUSY_LOAD_AVERAGE = 0.5;
+
+/** Share of a core from which on the generator may be what limits a run. */
+const GENERATOR_LIMIT = 0.9;
+
+const say = (line) => console.error(`bench: ${line}`);
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      rounds: { type: "string" },
+      servers: { type: "string", default: "sio-rs,socket.io" },
+    },
+  });
+  const packages = values.servers.split(",");
+  if (packages.length !== 2) throw new Error("--servers names two, the baseline last");
+  const [subject, baseline] = packages.map((packageName) => ({ packageName, label: packageName }));
+  // Compared with itself, a server shows how far figures differ by chance.
+  if (subject.label === baseline.label) subject.label += " (again)";
+
+  const names = values.only?.split(",") ?? SCENARIOS.map(({ name }) => name);
+  const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `no scenario ${unknown}; there are ${SCENARIOS.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : DEFAULT_ROUNDS));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds is a whole number from 1");
+  const scenarios = SCENARIOS.filter(({ name }) => names.includes(name));
+  return { isQuick: values.quick, scenarios, rounds, baseline, subject };
+}
+
+function describe(rows) {
+  const shares = rows.map(({ detail }) => detail?.generatorShare ?? 0);
+  const figures = rows.map(({ unit, value }) => `${value.toPrecision(3)} ${unit}`).join(", ");
+  return Math.max(...shares) > GENERATOR_LIMIT ? `${figures} (generator at its limit)` : figures;
+}
+
+/** All runs of one scenario, the servers in turn. Ends with the first failure. */
+async function runScenario(scenario, { isQuick, rounds, baseline, subject }, binary) {
+  const runs = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const { packageName, label } of [baseline, subject]) {
+      const run = { scenario: scenario.name, label, round };
+      runs.push(run);
+      try {
+        run.rows = await singleRun(scenario, packageName, binary, isQuick);
+        say(`${scenario.name}, round ${round} of ${rounds}, ${label}: ${describe(run.rows)}`);
+      } catch (error) {
+        run.failed = error.message;
+        say(`${scenario.name}, round ${round} of ${rounds}, ${label}: FAILED: ${error.message}`);
+        return runs;
+      }
+    }
+  }
+  return runs;
+}
+
+async function main() {
+  const chosen = options();
+  const [baseline, subject] = [chosen.baseline.label, chosen.subject.label];
+  const binary = loadBinary();
+  const host = machine();
+  if (host.loadAverage > BUSY_LOAD_AVERAGE) {
+    say(`the machine is busy (load ${host.loadAverage.toFixed(2)}): trust no figure`);
+  }
+  const startedAt = new Date().toISOString();
+  const runs = [];
+  for (const scenario of chosen.scenarios) {
+    runs.push(...(await runScenario(scenario, chosen, binary)));
+  }
+  const summaries = summarize(runs, baseline, subject);
+  const failures = runs.filter(({ failed }) => failed !== undefined);
+  const { isQuick, rounds } = chosen;
+  const settings = { startedAt, baseline, subject, isQuick, rounds };
+  say(`all figures: ${writeResults({ ...settings, machine: host, summaries, runs })}`);
+  console.log(table(summaries, failures, baseline, subject));
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+// Ctrl+C ends the children too: they are killed when this process exits.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
+main().catch((error) => {
+  say(error.message);
+  process.exit(1);
+});

@@ -1,0 +1,100 @@
+// A fresh process of the server under test, and the questions that can be put to it.
+// One question at a time; the process is this runner's own child and is ended by its handle.
+
+import { fork } from "node:child_process";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+
+const APPLICATION = fileURLToPath(new URL("../server.cjs", import.meta.url));
+
+/** Ports below the kernel's range for outgoing connections, of which the load makes 10,000. */
+const LOWEST_PORT = 20_000;
+const HIGHEST_PORT = 32_000;
+
+export class ServerProcess {
+  #child;
+  #waiting;
+  #listening;
+
+  constructor(packageName, { listeners = [], options = {}, exposeGc = false }) {
+    this.#listening = this.#start(packageName, { listeners, options }, exposeGc);
+  }
+
+  /** Waits until the server can be reached at `port`. */
+  listening() {
+    return this.#listening;
+  }
+
+  async #start(packageName, settings, exposeGc) {
+    this.port = await freePort();
+    const settingsJson = JSON.stringify({ ...settings, port: this.port });
+    this.#child = fork(APPLICATION, [packageName, settingsJson], {
+      execArgv: exposeGc ? ["--expose-gc"] : [],
+      // What the application prints must not get into the table.
+      stdio: ["ignore", 2, 2, "ipc"],
+    });
+    this.#child.on("message", ({ answer }) => this.#waiting?.resolve(answer));
+    this.#child.on("exit", (code, signal) => {
+      this.#waiting?.reject(new Error(`the server process ended: ${signal ?? code}`));
+    });
+    await this.#answer();
+  }
+
+  /** Begins an account of CPU time, and of event-loop delay if asked for. */
+  start({ withDelay = false } = {}) {
+    return this.#ask("start", { withDelay });
+  }
+
+  /** Ends the account and returns it. */
+  stop() {
+    return this.#ask("stop");
+  }
+
+  /** Lets the application broadcast; returns when the order has arrived. */
+  broadcast(order) {
+    return this.#ask("broadcast", order);
+  }
+
+  /** Connections, disconnections and upgrades that the application has seen. */
+  counts() {
+    return this.#ask("counts");
+  }
+
+  /** Memory after garbage collection; needs `exposeGc`. */
+  memory() {
+    return this.#ask("memory");
+  }
+
+  kill() {
+    this.#child?.kill("SIGKILL");
+  }
+
+  #ask(command, details = {}) {
+    const answer = this.#answer();
+    this.#child.send({ command, ...details });
+    return answer;
+  }
+
+  #answer() {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+}
+
+/** A port that nobody listens on. */
+async function freePort() {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port between ${LOWEST_PORT} and ${HIGHEST_PORT}`);
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}

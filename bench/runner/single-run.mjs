@@ -1,0 +1,84 @@
+// One run of one scenario on one server: a fresh server process, a fresh generator, both gone
+// afterwards whatever happened. `measure` is the window in which CPU time counts.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { LoadProcess } from "./load-process.mjs";
+import { ServerProcess } from "./server-process.mjs";
+
+/** No scenario takes half as long, even on a machine that is busy. */
+const DEADLINE_MS = 120_000;
+
+/** Time for a packet too many to arrive, which is as much a fault as one missing. */
+const SURPLUS_MS = 50;
+
+/** Processes that would outlive this one. */
+const alive = new Set();
+process.on("exit", () => {
+  for (const child of alive) child.kill();
+});
+
+/** Runs `scenario` and returns its rows. */
+export async function singleRun(scenario, packageName, binary, isQuick) {
+  const children = [];
+  const own = (child) => {
+    children.push(child);
+    alive.add(child);
+    return child;
+  };
+  const run = async () => {
+    const server = own(new ServerProcess(packageName, scenario.server ?? {}));
+    await server.listening();
+    const load = own(new LoadProcess(binary, server.port, scenario.load));
+    const rows = await scenario.run({ server, load }, isQuick ? scenario.quick : scenario.full);
+    await sleep(SURPLUS_MS);
+    await load.quit();
+    return rows;
+  };
+  let timer;
+  const deadline = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done in ${DEADLINE_MS} ms`)), DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([run(), deadline]);
+  } finally {
+    clearTimeout(timer);
+    for (const child of children) {
+      child.kill();
+      alive.delete(child);
+    }
+  }
+}
+
+/**
+ * Does `units` of the load's work and says what each cost the server. With `broadcast`, the server
+ * is the one that acts, and the load counts.
+ */
+export async function measure({ server, load }, { units, broadcast, withDelay }) {
+  await server.start({ withDelay });
+  await load.run(units);
+  if (broadcast) await server.broadcast(broadcast);
+  const done = await load.done();
+  const account = await server.stop();
+  return {
+    units,
+    cpuUs: account.cpuUs / units,
+    jsUs: account.jsUs / units,
+    wallMs: done.wallUs / 1000,
+    unitsPerSecond: Math.round((units * 1e6) / done.wallUs),
+    delayP99Ms: account.delayP99Ms,
+    delayMaxMs: account.delayMaxMs,
+    p50Us: microseconds(done.p50Ns),
+    p99Us: microseconds(done.p99Ns),
+    /** The share of one core that the generator took: near 1 it is the limit, not the server. */
+    generatorShare: done.cpuUs / done.wallUs,
+    generatorUs: done.cpuUs / units,
+  };
+}
+
+const microseconds = (nanoseconds) => (nanoseconds === undefined ? undefined : nanoseconds / 1000);
+
+/** The row that most scenarios have: CPU time for each unit. */
+export function cpuRow(name, unit, measured) {
+  const { cpuUs, jsUs } = measured;
+  return { name, unit: `µs CPU per ${unit}`, value: cpuUs, jsValue: jsUs, detail: measured };
+}

@@ -1,0 +1,60 @@
+// Connections that come and go: over WebSocket alone, and by polling with an upgrade, as a browser
+// makes them. Each opens, joins the main namespace and closes; the server must have seen it all.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { cpuRow, measure } from "../runner/single-run.mjs";
+
+/** The last disconnections may reach the application a moment after their client's stream ended. */
+const LAST_DISCONNECTIONS_MS = 5000;
+
+async function connect(processes, { atATime, warmUp, units }, countsAsUpgrade) {
+  await processes.load.open(atATime);
+  await measure(processes, { units: warmUp });
+  const measured = await measure(processes, { units });
+  const connections = warmUp + units;
+  await seen(processes.server, {
+    connections,
+    disconnections: connections,
+    upgrades: countsAsUpgrade ? connections : 0,
+  });
+  return measured;
+}
+
+async function seen(server, expected) {
+  const deadline = Date.now() + LAST_DISCONNECTIONS_MS;
+  for (;;) {
+    const counts = await server.counts();
+    const wrong = Object.keys(expected).find((name) => counts[name] !== expected[name]);
+    if (wrong === undefined) return;
+    if (Date.now() > deadline) {
+      throw new Error(`the server saw ${counts[wrong]} ${wrong}, not ${expected[wrong]}`);
+    }
+    await sleep(20);
+  }
+}
+
+export const connectWs = {
+  name: "connect-ws",
+  server: { listeners: ["disconnect"] },
+  load: { kind: "connect" },
+  full: { atATime: 50, warmUp: 2000, units: 4000 },
+  quick: { atATime: 50, warmUp: 1500, units: 2000 },
+  async run(processes, size) {
+    return [cpuRow(this.name, "connection", await connect(processes, size, false))];
+  },
+};
+
+export const connectUpgrade = {
+  name: "connect-upgrade",
+  server: { listeners: ["disconnect", "upgrade"] },
+  load: { kind: "upgrade" },
+  full: { atATime: 20, warmUp: 300, units: 600 },
+  quick: { atATime: 20, warmUp: 200, units: 300 },
+  async run(processes, size) {
+    const measured = await connect(processes, size, true);
+    return [
+      cpuRow(this.name, "connection", measured),
+      { name: `${this.name}: upgrade latency`, unit: "ms p50", value: measured.p50Us / 1000 },
+    ];
+  },
+};

@@ -1,0 +1,27 @@
+// All scenarios, in the order of the table.
+//
+// A scenario is: `name`; `server`, what the application listens to and the options it starts with;
+// `load`, the generator's command line; `full` and `quick`, its sizes; `run`, which opens clients,
+// warms up, measures, and returns rows {name, unit, value, jsValue?, detail}. Less is better in all.
+
+import { broadcast10k, broadcastFull, broadcastPaced } from "./broadcast.mjs";
+import { connectUpgrade, connectWs } from "./connect.mjs";
+import { echo, echo1k, eventNoAck, pingPong, pollingEcho } from "./exchange.mjs";
+import { heartbeat, idle } from "./idle.mjs";
+import { rooms } from "./rooms.mjs";
+
+export const SCENARIOS = [
+  broadcastPaced,
+  broadcastFull,
+  broadcast10k,
+  echo,
+  echo1k,
+  eventNoAck,
+  rooms,
+  connectWs,
+  connectUpgrade,
+  idle,
+  heartbeat,
+  pollingEcho,
+  pingPong,
+];
