@@ -56,7 +56,7 @@ export interface ServerOptions {
   /** The session cookie; none. */
   cookie?: CookieOptions | boolean;
   /** Handed to the `cors` package. */
-  cors?: CorsOptions | CorsOptionsDelegate;
+  cors?: CorsOptions | CorsOptionsDelegate | false;
   /** Accepted for compatibility; clients of revision 3 are refused yet. */
   allowEIO3?: boolean;
   /** Who moves the bytes of a WebSocket: the core where it can (`auto`), or always JavaScript (`bridge`). */
@@ -99,6 +99,7 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
     transports: ["polling", "websocket"],
     allowUpgrades: true,
     httpCompression: { threshold: COMPRESSION_THRESHOLD },
+    cors: false,
     allowEIO3: false,
   };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);

@@ -280,13 +280,14 @@ impl Session {
         } else if self.state != State::Open {
             return;
         } else if let Transport::Polling(polling) = &mut self.transport {
-            if !polling.has_request() {
+            // The close packet never shares a payload with messages: the official client drops what it has not dispatched yet.
+            if !polling.has_request() || !polling.outbox.is_empty() {
+                polling.flush(self.slot, events);
                 self.state =
                     State::Closing { deadline: now.saturating_add(POLLING_CLOSE_TIMEOUT_MS) };
                 return;
             }
-            polling.outbox.push(Entry::packet(PacketType::Close, b""));
-            polling.flush(self.slot, events);
+            polling.answer(self.slot, CLOSE_PAYLOAD, events);
         }
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
     }
