@@ -314,6 +314,11 @@ impl Session {
         }
     }
 
+    /// Until this time nobody may have listened to the peer.
+    pub fn unheard_until(&mut self, heard_at: u64) {
+        self.heartbeat.unheard_until(heard_at);
+    }
+
     /// Does what is due at this time.
     pub fn tick(&mut self, now: u64, events: &mut impl Events) {
         match self.state {
@@ -332,6 +337,11 @@ impl Session {
                 self.transport.outbox_mut().push(Entry::packet(PacketType::Ping, b""));
                 if self.is_observed {
                     events.ping_sent(self.slot);
+                }
+                if matches!(&self.transport, Transport::Polling(polling) if !polling.has_request())
+                {
+                    // Says nothing, but whether it is taken says whether anybody listens for the pong.
+                    events.sent(self.slot, 0);
                 }
                 self.flush_polling(events);
             }

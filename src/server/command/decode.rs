@@ -4,7 +4,7 @@ use crate::hub::Target;
 use crate::server::command::{BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags};
 use crate::server::record::{Fields, Record, Records};
 
-/// A fault in our own library: the rest of the buffer cannot be read. Log it.
+/// A fault in our own library: the rest of the buffer cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The buffer ends in the middle of a record, or a length is not one.

@@ -36,7 +36,7 @@ impl Shard {
         let owner = self.owner_of(link);
         let before = self.rooms_and_members(owner);
         for command in Commands::new(bytes) {
-            // A buffer that cannot be decoded is a fault of our own library; there is nothing to go on with.
+            // `Link::submit` has refused what cannot be decoded.
             let Ok(command) = command else { break };
             self.contain(|shard| shard.do_command(owner, command));
             if self.queued > MAX_QUEUED {

@@ -1,17 +1,23 @@
 //! Streams: how they come to a shard, what they bring, how they are written to and how they go.
 
+use std::io;
+
 use bytes::Bytes;
 
 use crate::codec::websocket::Input;
 use crate::engine::Received;
 use crate::engine::StreamEnd;
 use crate::engine::WebSocket;
+use crate::server::carrier::Bridge;
 use crate::server::carrier::Carrier;
+#[cfg(unix)]
+use crate::server::carrier::Descriptor;
 use crate::server::connection::Connection;
 use crate::server::connection::Role;
 use crate::server::event::UnitWriter;
 use crate::server::link;
 use crate::server::link::Accept;
+use crate::server::link::AcceptStream;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
 use crate::server::timers::Timer;
@@ -31,7 +37,7 @@ impl Shard {
             }
             _ => false,
         };
-        let Ok(carrier) = Carrier::new(stream) else {
+        let Ok(carrier) = self.carrier(conn, stream) else {
             if is_taken {
                 self.step(slot, |session, now, events| {
                     session.stream_ended(conn, StreamEnd::Broken, now, events);
@@ -43,14 +49,26 @@ impl Shard {
         let role = if is_taken {
             Role::Session(slot)
         } else {
-            Role::Alone(WebSocket::refused(conn, response, self.now))
+            Role::Alone(Box::new(WebSocket::refused(conn, response, self.now)))
         };
         self.connections.insert(Connection::new(conn, owner, carrier, role));
         self.write(conn);
         if !input.is_empty() {
             self.receive(conn, &mut input);
         }
+        #[cfg(unix)]
         self.start_reading(conn);
+    }
+
+    /// The carrier of a stream that was handed over.
+    fn carrier(&self, conn: u32, stream: AcceptStream) -> io::Result<Carrier> {
+        match stream {
+            #[cfg(unix)]
+            AcceptStream::Descriptor(descriptor) => {
+                Descriptor::new(descriptor, self.waker(conn)).map(Carrier::Descriptor)
+            }
+            AcceptStream::Bridge => Ok(Carrier::Bridge(Bridge::default())),
+        }
     }
 
     /// Bytes came.
@@ -183,6 +201,7 @@ impl Shard {
                 connection.has_pending = true;
                 self.slots.set_pending(slot, bytes);
             }
+            #[cfg(unix)]
             self.await_writable(conn);
         } else if connection.has_pending {
             connection.has_pending = false;
@@ -199,7 +218,7 @@ impl Shard {
         writer: &mut UnitWriter<'_>,
     ) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
-        connection.role = Role::Alone(websocket);
+        connection.role = Role::Alone(Box::new(websocket));
         self.tend(conn, writer);
     }
 
@@ -214,6 +233,7 @@ impl Shard {
             self.arm(Timer::Stream(conn), deadline);
         }
         if is_blocked {
+            #[cfg(unix)]
             self.await_writable(conn);
         }
     }
