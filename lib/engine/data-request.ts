@@ -1,5 +1,5 @@
 /**
- * The body of one POST on its way in: the limit, the abort, the text in the end.
+ * The body of one POST on its way in: the limit, the abort, the bytes in the end.
  *
  * Its listeners are shared functions; a request finds its state under a symbol.
  */
@@ -9,7 +9,7 @@ import type { EngineRequest } from "./request";
 /** Who is told what becomes of the body. */
 export interface DataReceiver {
   /** The whole body has arrived. */
-  onBody(request: DataRequest, text: string): void;
+  onBody(request: DataRequest, body: Buffer): void;
   /** The body is longer than allowed; the rest of it is ignored. */
   onBodyTooLarge(request: DataRequest): void;
   /** The connection was lost before the end. */
@@ -59,7 +59,7 @@ export class DataRequest {
     const { chunks } = this;
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.length);
     this.chunks = [];
-    this.receiver.onBody(this, body.toString("utf8"));
+    this.receiver.onBody(this, body);
   }
 
   abort(): void {
