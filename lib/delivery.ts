@@ -11,6 +11,9 @@ import type { Packet } from "./parser";
 
 const debug = debugModule("socket.io:socket");
 
+/** The one of this moment: a tick that fake timers of a test swallow would hold up everything behind it. */
+const { nextTick } = process;
+
 export class TickQueue<A, B> {
   /** The batch whose tick is queued and that may still grow. */
   private open: (A | B)[] | undefined;
@@ -26,7 +29,7 @@ export class TickQueue<A, B> {
     if (this.open === undefined) {
       this.open = this.spare;
       this.spare = [];
-      process.nextTick(this.runBatch, this.open, 0);
+      nextTick(this.runBatch, this.open, 0);
     }
     this.open.push(first, second);
   }
@@ -51,7 +54,7 @@ export class TickQueue<A, B> {
       }
     } finally {
       if (at < batch.length) {
-        process.nextTick(this.runBatch, batch, at); // a listener threw: that loses its own event, not the others
+        nextTick(this.runBatch, batch, at); // a listener threw: that loses its own event, not the others
       } else {
         batch.length = 0;
         this.spare = batch;
@@ -82,7 +85,7 @@ export const listenerQueue = new TickQueue<Receiver, unknown[]>((socket, event) 
 
 /** The way of a packet that an engine other than ours has delivered: a tick of its own, since anything may have run before it. */
 export function queueAlone(socket: Receiver, packet: Packet): void {
-  process.nextTick(() => {
+  nextTick(() => {
     listenerQueue.seal();
     socket._onpacket(packet);
   });

@@ -78,6 +78,9 @@ const EVENT = {
   bridgeDestroy: 16,
 } as const;
 
+/** What is done even while the process exits. */
+const OUTPUT = new Set<number>([EVENT.respond, EVENT.bridgeWrite, EVENT.bridgeEnd]);
+
 /** By the number in a CLOSED record. */
 const REASONS: readonly CloseReason[] = [
   "transport error", // 0 is not used
@@ -108,6 +111,8 @@ export class EventReader {
   private words: Uint32Array;
   private at = 0;
   private end = 0;
+  /** The process is about to exit: only what goes out to peers is still done. */
+  private isLeaving = false;
 
   constructor(
     private readonly receivers: Receivers,
@@ -147,6 +152,11 @@ export class EventReader {
     this.resume();
   }
 
+  /** From now on only output is dispatched: poll responses and the bytes of bridges. No listener is called any more. */
+  leave(): void {
+    this.isLeaving = true;
+  }
+
   /** Goes on after a listener has thrown. */
   resume(): void {
     while (this.at < this.end) {
@@ -160,6 +170,9 @@ export class EventReader {
 
   private dispatch(head: number, at: number, word: number): void {
     const kind = head & 0xff;
+    if (this.isLeaving && !OUTPUT.has(kind)) {
+      return;
+    }
     const id = this.words[word + 2] as number;
     if (kind === EVENT.message) {
       this.receivers

@@ -31,6 +31,11 @@ const EVENT_CAPACITY = 256 * 1024;
 const LONGEST_DELAY_MS = 0x7fff_ffff;
 /** How long `process.exit()` is held up for what was emitted just before, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
+/** How many batches of events are read then, at the most. */
+const EXIT_BATCHES = 64;
+
+/** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
+const binding = loadBinding();
 
 export class Link {
   /** Where commands to the core are written. */
@@ -43,10 +48,11 @@ export class Link {
   private readonly streams = new Map<number, StreamSink>();
   private readonly keepAlive = setInterval(() => {}, LONGEST_DELAY_MS);
   private live = 0;
+  /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
+  isLeaving = false;
 
   constructor() {
-    const { BindingLink } = loadBinding();
-    this.binding = new BindingLink(() => this.onDoorbell());
+    this.binding = new binding.BindingLink(() => this.onDoorbell());
     this.commands = new CommandWriter(this.binding, () => {
       this.broadcasts.length = 0;
     });
@@ -144,12 +150,13 @@ export class Link {
     }
   }
 
-  private drain(): void {
+  /** Reads one batch; returns whether there was one. */
+  private drain(): boolean {
     const { reader } = this;
     const length = this.binding.drain(reader.target);
     if (length >= 0) {
       reader.read(length);
-      return;
+      return length > 0;
     }
     reader.resize(-length);
     try {
@@ -157,6 +164,7 @@ export class Link {
     } finally {
       reader.resizeWhenRead(EVENT_CAPACITY);
     }
+    return true;
   }
 
   private retain(): void {
@@ -173,10 +181,17 @@ export class Link {
 
   /** `emit(); process.exit()` is delivered, as with socket.io, where libuv writes at once. */
   private flushBeforeExit(): void {
-    this.commands.submit();
-    if (this.live > 0) {
-      this.binding.wait(EXIT_FLUSH_MS);
+    if (this.live === 0) {
+      return;
     }
+    // Poll responses and the bytes of bridges are written by this thread; what the core writes needs only time.
+    this.isLeaving = true;
+    this.reader.leave();
+    this.reader.resume();
+    let batches = 0;
+    do {
+      this.commands.submit();
+    } while (this.binding.wait(EXIT_FLUSH_MS) && this.drain() && ++batches < EXIT_BATCHES);
   }
 }
 

@@ -9,23 +9,18 @@ import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
 import type { Adapter, Room, Session, SocketId } from "socket.io-adapter";
 import { BroadcastOperator } from "./broadcast-operator";
-import { CatchAllEmitter } from "./catch-all";
 import type { Client, WriteOptions } from "./client";
 import { listenerQueue } from "./delivery";
 import type { Socket as EngineSocket } from "./engine";
 import { generateSessionId } from "./engine/session-id";
 import { buildHandshake, type HandshakeRequest } from "./handshake";
-import { type Middleware, runMiddlewares } from "./middleware";
+import { runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
 import type { NativeBroadcaster } from "./native-broadcast";
 import { type Packet, PacketType } from "./parser";
 import type { Server } from "./server";
-import {
-  type DisconnectReason,
-  type Handshake,
-  RESERVED_EVENTS,
-  type SocketReservedEventsMap,
-} from "./socket-types";
+import { type AckCallback, type Event, SocketState } from "./socket-state";
+import { type DisconnectReason, type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
   AllButLast,
   DecorateAcknowledgements,
@@ -39,19 +34,9 @@ import type {
   Last,
 } from "./typed-events";
 
+export type { Event } from "./socket-state";
+
 const debug = debugModule("socket.io:socket");
-
-/** An event as middlewares see it: the name, then the arguments. */
-export type Event = [string, ...any[]];
-
-/** Called with the arguments of an acknowledgement. */
-type AckCallback = (...args: any[]) => void;
-
-/** Flags of the next emission. */
-interface SocketFlags extends WriteOptions {
-  /** How long the acknowledgement may take, in milliseconds. */
-  timeout?: number;
-}
 
 /** After these the state of the socket is kept for a client that comes back, if recovery is on. */
 const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
@@ -63,20 +48,10 @@ const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectRea
   "forced server close",
 ]);
 
-/** Stands for the empty object that `socket.data` begins as. */
-const NO_DATA = Symbol("no data");
+/** Time zero of the times that sockets keep, in milliseconds since the epoch. */
+const LOADED_AT = Date.now();
 
 function noop(): void {}
-
-/**
- * EventEmitter's table of listeners, with the one that every socket has: without it an `error` event, which any client can send, would be
- * thrown. A constructor instead of Node's `{ __proto__: null }` gives an object of 64 bytes instead of a hash table of 280.
- */
-function ListenerTable(this: { error: () => void }): void {
-  this.error = noop;
-}
-ListenerTable.prototype = Object.create(null);
-const NewListenerTable = ListenerTable as unknown as new () => object;
 
 /**
  * A client in a namespace.
@@ -94,7 +69,7 @@ export class Socket<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends CatchAllEmitter<ListenEvents, EmitEvents, SocketReservedEventsMap> {
+> extends SocketState<ListenEvents, EmitEvents, SocketData> {
   readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>;
   readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents>;
   /** Identifies the socket, on both sides: 20 characters of `[A-Za-z0-9_-]`. The socket is alone in the room of this name. */
@@ -108,14 +83,10 @@ export class Socket<
   /** The namespace's adapter when the socket was made. */
   private readonly adapter: Adapter;
   private builtHandshake: Handshake | undefined = undefined;
-  /** What the handshake is built from: the request as it was when the socket was made, the time, and what came with the CONNECT packet. */
+  /** What the handshake is built from: the request as it was when the socket was made, the time (as a small integer), and what came with the CONNECT packet. */
   private handshakeRequest: HandshakeRequest;
-  private readonly issued = Date.now();
+  private readonly issuedAfter = Date.now() - LOADED_AT;
   private readonly auth: Record<string, unknown>;
-  private ownData: SocketData | typeof NO_DATA = NO_DATA;
-  private ownAcks: Map<number, AckCallback> | undefined = undefined;
-  private ownMiddlewares: Middleware<Event>[] | undefined = undefined;
-  private ownFlags: SocketFlags | undefined = undefined;
 
   /** Made by the namespace. */
   constructor(
@@ -125,9 +96,6 @@ export class Socket<
     previousSession?: Session,
   ) {
     super();
-    const emitter = this as unknown as { _events: object; _eventsCount: number };
-    emitter._events = new NewListenerTable();
-    emitter._eventsCount = 1;
     this.nsp = nsp;
     this.client = client;
     this.adapter = nsp.adapter;
@@ -172,18 +140,6 @@ export class Socket<
     this.handshakeRequest = undefined;
   }
 
-  /** Whatever users want to keep with the socket; other servers see it through `fetchSockets()`. An empty object at first. */
-  get data(): SocketData {
-    if (this.ownData === NO_DATA) {
-      this.ownData = {} as SocketData;
-    }
-    return this.ownData as SocketData;
-  }
-
-  set data(data: SocketData) {
-    this.ownData = data;
-  }
-
   /** The rooms of the socket, its own included; empty after the disconnection. */
   get rooms(): Set<Room> {
     return this.adapter.socketRooms(this.id) || new Set();
@@ -192,32 +148,6 @@ export class Socket<
   /** The opposite of `connected`. */
   get disconnected(): boolean {
     return !this.connected;
-  }
-
-  /** Callbacks that wait for an acknowledgement, by ack id. Adapters add theirs. */
-  get acks(): Map<number, AckCallback> {
-    this.ownAcks ??= new Map();
-    return this.ownAcks;
-  }
-
-  /** Middlewares for events, in order. */
-  get fns(): Middleware<Event>[] {
-    this.ownMiddlewares ??= [];
-    return this.ownMiddlewares;
-  }
-
-  set fns(middlewares: Middleware<Event>[]) {
-    this.ownMiddlewares = middlewares;
-  }
-
-  /** Flags of the next emission. */
-  get flags(): SocketFlags {
-    this.ownFlags ??= {};
-    return this.ownFlags;
-  }
-
-  set flags(flags: SocketFlags) {
-    this.ownFlags = flags;
   }
 
   /**
@@ -546,7 +476,8 @@ export class Socket<
   /** Builds the handshake, unless that is done. */
   _buildHandshake(): Handshake {
     if (this.builtHandshake === undefined) {
-      const { handshakeRequest, issued, auth } = this;
+      const { handshakeRequest, auth } = this;
+      const issued = LOADED_AT + this.issuedAfter;
       this.handshake = buildHandshake(handshakeRequest, this.conn.remoteAddress, issued, auth);
     }
     return this.builtHandshake as Handshake;
@@ -566,34 +497,6 @@ export class Socket<
     for (const missed of missedPackets) {
       this.packet({ type: PacketType.EVENT, data: missed });
     }
-  }
-
-  private registerAckCallback(id: number, ack: AckCallback): void {
-    const timeout = this.ownFlags?.timeout;
-    if (timeout === undefined) {
-      this.acks.set(id, ack);
-      return;
-    }
-    const timer = setTimeout(() => {
-      debug("event with ack id %d has timed out after %d ms", id, timeout);
-      this.acks.delete(id);
-      ack.call(this, new Error("operation has timed out"));
-    }, timeout);
-    this.acks.set(id, (...args) => {
-      clearTimeout(timer);
-      ack.call(this, null, ...args);
-    });
-  }
-
-  /** Waits no longer for an acknowledgement. */
-  _forgetAck(id: number): void {
-    this.ownAcks?.delete(id);
-  }
-
-  private takeFlags(): SocketFlags {
-    const flags = this.ownFlags;
-    this.ownFlags = undefined;
-    return flags ?? {};
   }
 
   private newBroadcastOperator(): BroadcastOperator<

@@ -3,6 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { placed } from "./placement.mjs";
 
 export class LoadProcess {
   #child;
@@ -11,12 +12,11 @@ export class LoadProcess {
   #waiting;
   #ended;
 
-  constructor(binary, port, { kind, ...options }) {
-    const argumentsOf = Object.entries(options).flatMap(([name, value]) => [
-      `--${name}`,
-      String(value),
-    ]);
-    this.#child = spawn(binary, ["--port", String(port), "--load", kind, ...argumentsOf], {
+  constructor(binary, port, { kind, ...options }, isOnOneCore) {
+    const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const command = [binary, "--port", String(port), "--load", kind, ...words];
+    const [file, ...args] = placed(command, isOnOneCore);
+    this.#child = spawn(file, args, {
       stdio: ["pipe", "pipe", "inherit"],
     });
     createInterface({ input: this.#child.stdout }).on("line", (line) => {

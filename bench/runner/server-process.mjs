@@ -4,6 +4,7 @@
 import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { placed } from "./placement.mjs";
 
 const APPLICATION = fileURLToPath(new URL("../server.cjs", import.meta.url));
 
@@ -16,8 +17,10 @@ export class ServerProcess {
   #waiting;
   #listening;
 
-  constructor(packageName, { listeners = [], options = {}, exposeGc = false }) {
-    this.#listening = this.#start(packageName, { listeners, options }, exposeGc);
+  constructor(packageName, { listeners = [], options = {}, exposeGc = false }, isOnOneCore) {
+    const node = exposeGc ? [process.execPath, "--expose-gc"] : [process.execPath];
+    const command = placed(node, isOnOneCore);
+    this.#listening = this.#start(command, packageName, { listeners, options });
   }
 
   /** Waits until the server can be reached at `port`. */
@@ -25,15 +28,17 @@ export class ServerProcess {
     return this.#listening;
   }
 
-  async #start(packageName, settings, exposeGc) {
+  async #start([execPath, ...execArgv], packageName, settings) {
     this.port = await freePort();
     const settingsJson = JSON.stringify({ ...settings, port: this.port });
     this.#child = fork(APPLICATION, [packageName, settingsJson], {
-      execArgv: exposeGc ? ["--expose-gc"] : [],
+      execPath,
+      execArgv,
       // What the application prints must not get into the table.
       stdio: ["ignore", 2, 2, "ipc"],
     });
     this.#child.on("message", ({ answer }) => this.#waiting?.resolve(answer));
+    this.#child.on("error", (error) => this.#waiting?.reject(error));
     this.#child.on("exit", (code, signal) => {
       this.#waiting?.reject(new Error(`the server process ended: ${signal ?? code}`));
     });

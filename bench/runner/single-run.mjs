@@ -26,9 +26,9 @@ export async function singleRun(scenario, packageName, binary, isQuick) {
     return child;
   };
   const run = async () => {
-    const server = own(new ServerProcess(packageName, scenario.server ?? {}));
+    const server = own(new ServerProcess(packageName, scenario.server ?? {}, scenario.isOnOneCore));
     await server.listening();
-    const load = own(new LoadProcess(binary, server.port, scenario.load));
+    const load = own(new LoadProcess(binary, server.port, scenario.load, scenario.isOnOneCore));
     const rows = await scenario.run({ server, load }, isQuick ? scenario.quick : scenario.full);
     await sleep(SURPLUS_MS);
     await load.quit();
@@ -53,11 +53,13 @@ export async function singleRun(scenario, packageName, binary, isQuick) {
  * Does `units` of the load's work and says what each cost the server. With `broadcast`, the server
  * is the one that acts, and the load counts.
  */
-export async function measure({ server, load }, { units, broadcast, withDelay }) {
+export async function measure({ server, load }, { units: asked, broadcast, withDelay }) {
   await server.start({ withDelay });
-  await load.run(units);
+  await load.run(asked);
   if (broadcast) await server.broadcast(broadcast);
   const done = await load.done();
+  // More than asked only where pings come by themselves.
+  const units = done.done;
   const account = await server.stop();
   return {
     units,

@@ -57,6 +57,7 @@ export const pollingEcho = cpuScenario({
 
 export const pingPong = {
   name: "ping-pong",
+  isOnOneCore: true,
   server: { listeners: ["echo"] },
   load: { kind: "echo", bytes: 32, "in-flight": 1 },
   full: { clients: 1, warmUp: 15_000, units: 60_000 },

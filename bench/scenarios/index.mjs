@@ -1,8 +1,9 @@
 // All scenarios, in the order of the table.
 //
 // A scenario is: `name`; `server`, what the application listens to and the options it starts with;
-// `load`, the generator's command line; `full` and `quick`, its sizes; `run`, which opens clients,
-// warms up, measures, and returns rows {name, unit, value, jsValue?, detail}. Less is better in all.
+// `load`, the generator's command line; `isOnOneCore`, if the two are to share a core; `full` and
+// `quick`, its sizes; `run`, which opens clients, warms up, measures, and returns rows
+// {name, unit, value, jsValue?, detail}. Less is better in all.
 
 import { broadcast10k, broadcastFull, broadcastPaced } from "./broadcast.mjs";
 import { connectUpgrade, connectWs } from "./connect.mjs";

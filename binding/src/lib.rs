@@ -26,15 +26,15 @@ pub struct BindingLink {
 #[napi(object)]
 pub struct BindingCounters {
     /// Engine.IO sessions.
-    pub sessions: f64,
+    pub sessions: i64,
     /// Streams, those in their closing handshake included.
-    pub connections: f64,
+    pub connections: i64,
     /// Sockets that a native broadcast can reach.
-    pub members: f64,
+    pub members: i64,
     /// Rooms in the core's index.
-    pub rooms: f64,
+    pub rooms: i64,
     /// Fan-out commands executed since the process started.
-    pub broadcasts: f64,
+    pub broadcasts: i64,
 }
 
 #[napi]
@@ -128,11 +128,11 @@ impl BindingLink {
     pub fn counters(&self) -> BindingCounters {
         let counters = self.link.counters();
         BindingCounters {
-            sessions: counters.sessions as f64,
-            connections: counters.connections as f64,
-            members: counters.members as f64,
-            rooms: counters.rooms as f64,
-            broadcasts: counters.broadcasts as f64,
+            sessions: number(counters.sessions),
+            connections: number(counters.connections),
+            members: number(counters.members),
+            rooms: number(counters.rooms),
+            broadcasts: number(counters.broadcasts),
         }
     }
 
@@ -141,6 +141,11 @@ impl BindingLink {
     pub fn close(&self) {
         self.link.close();
     }
+}
+
+/// A count as JavaScript takes it.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn role_of(number: u32) -> napi::Result<Role> {

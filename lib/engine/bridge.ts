@@ -68,6 +68,12 @@ export class Bridge implements Carrier {
   }
 
   onBridgeWrite(bytes: Buffer): void {
+    if (this.link.isLeaving) {
+      // No callback comes any more; the stream writes what the kernel takes, and the rest of the window may follow.
+      this.stream.write(bytes);
+      this.link.commands.bridgeAck(this.conn, bytes.length);
+      return;
+    }
     this.untaken.push(bytes.length);
     this.stream.write(bytes, this.onTaken);
   }

@@ -8,7 +8,6 @@ use crate::engine::Session;
 #[derive(Debug, Default)]
 pub struct Registry {
     sessions: Vec<Option<Box<Session>>>,
-    len: usize,
 }
 
 impl Registry {
@@ -21,7 +20,6 @@ impl Registry {
         match self.sessions.get_mut(index) {
             Some(place @ None) => {
                 *place = Some(Box::new(session));
-                self.len += 1;
                 true
             }
             _ => false,
@@ -35,23 +33,11 @@ impl Registry {
 
     /// Forgets a session.
     pub fn remove(&mut self, slot: u32) -> Option<Box<Session>> {
-        let session = self.sessions.get_mut(slot as usize)?.take();
-        self.len -= usize::from(session.is_some());
-        session
+        self.sessions.get_mut(slot as usize)?.take()
     }
 
     /// All sessions.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
         self.sessions.iter_mut().flatten().map(Box::as_mut)
-    }
-
-    /// How many sessions there are.
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
     }
 }

@@ -44,6 +44,13 @@ impl Connection {
         flush(self.conn, &mut self.carrier, websocket, writer)
     }
 
+    /// The same for a stream that is alone. Returns whether it is still needed.
+    pub(super) fn flush_alone(&mut self, writer: &mut UnitWriter<'_>) -> bool {
+        let Role::Alone(websocket) = &mut self.role else { return true };
+        let flushed = flush(self.conn, &mut self.carrier, websocket, writer);
+        flushed.is_ok() && !(websocket.is_done() && self.carrier.is_drained())
+    }
+
     /// Writes to a kernel what waits in `websocket`, as far as that can be done without a word to anybody. Returns how
     /// many entries that asked for word are gone.
     pub(super) fn write_through(&self, websocket: &mut WebSocket) -> Option<u32> {
@@ -54,13 +61,6 @@ impl Connection {
             }
             _ => None,
         }
-    }
-
-    /// The same for a stream that is alone. Returns whether it is still needed.
-    pub(super) fn flush_alone(&mut self, writer: &mut UnitWriter<'_>) -> bool {
-        let Role::Alone(websocket) = &mut self.role else { return true };
-        let flushed = flush(self.conn, &mut self.carrier, websocket, writer);
-        flushed.is_ok() && !(websocket.is_done() && self.carrier.is_drained())
     }
 
     /// When a stream that is alone has to be gone.

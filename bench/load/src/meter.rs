@@ -71,10 +71,6 @@ impl Meter {
         Ok(())
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.phase == Phase::Running
-    }
-
     pub(crate) fn target(&self) -> u64 {
         self.target
     }
@@ -87,6 +83,14 @@ impl Meter {
     /// A unit of the load is done.
     pub(crate) fn unit(&mut self) -> Result<()> {
         self.count(Phase::Running, "a packet after the last one expected")
+    }
+
+    /// A unit of a load that has no last one. Servers send them in bursts, so those that come with
+    /// the target's are counted too; outside a run they are not.
+    pub(crate) fn endless_unit(&mut self) {
+        if self.phase == Phase::Running {
+            self.done += 1;
+        }
     }
 
     fn count(&mut self, phase: Phase, fault: &str) -> Result<()> {
@@ -178,6 +182,18 @@ mod tests {
         assert!(meter.unit().is_err(), "before the account");
         assert_eq!(meter.finish().unwrap().unwrap().units, 2);
         assert!(meter.unit().is_err(), "after the account");
+    }
+
+    #[test]
+    fn an_endless_load_may_do_more_than_was_asked() {
+        let mut meter = Meter::new();
+        meter.endless_unit();
+        meter.begin_running(1).unwrap();
+        meter.endless_unit();
+        meter.endless_unit();
+        assert_eq!(meter.finish().unwrap().unwrap().units, 2);
+        meter.endless_unit();
+        assert!(meter.finish().unwrap().is_none());
     }
 
     #[test]

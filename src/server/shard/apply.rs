@@ -24,6 +24,7 @@ use crate::server::command::Part;
 use crate::server::command::Parts;
 use crate::server::command::SendFlags;
 use crate::server::event::MAX_MESSAGE_BYTES;
+use crate::server::event::deferred;
 use crate::server::link::Link;
 use crate::server::shard::LinkState;
 use crate::server::shard::Shard;
@@ -202,6 +203,10 @@ impl Shard {
     pub(super) fn flush_dirty(&mut self) {
         self.queued = 0;
         let mut dirty = std::mem::take(&mut self.dirty);
+        if dirty.len() > LONG_FLUSH {
+            // What was read before does not wait for all these writes.
+            deferred::ring_all();
+        }
         for slot in dirty.drain(..) {
             self.contain(|shard| shard.flush_session(slot));
         }
@@ -269,6 +274,9 @@ fn engine_parts(parts: Parts<'_>) -> impl Iterator<Item = EnginePart<'_>> + Clon
         Part::Binary(bytes) => EnginePart::Binary(bytes),
     })
 }
+
+/// So many writes take as long as a wake-up of JavaScript and more.
+const LONG_FLUSH: usize = 16;
 
 /// Deliveries between two flushes at the most, so that a flood of broadcasts does not fill the memory with entries.
 const MAX_QUEUED: usize = 65_536;

@@ -51,9 +51,11 @@ impl Traffic for Count {
     ) -> Result<()> {
         match (packet, &self.event) {
             (Packet::Event(event), Some(expected)) if event == expected => {}
-            // Pings come all the time: outside a run they are answered, not counted.
-            (Packet::Ping, None) if meter.is_running() => {}
-            (Packet::Ping, _) => return Ok(()),
+            (Packet::Ping, None) => {
+                meter.endless_unit();
+                return Ok(());
+            }
+            (Packet::Ping, Some(_)) => return Ok(()),
             (Packet::Event(event), _) => {
                 return Err(format!("not the broadcast: {}", excerpt(event)).into());
             }

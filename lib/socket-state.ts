@@ -1,0 +1,126 @@
+/**
+ * What a socket remembers for its user: data, callbacks that wait for acknowledgements, middlewares, flags.
+ *
+ * Most sockets never have most of it, and there is one socket per client and namespace, so each is made when it is first asked for.
+ */
+import debugModule from "debug";
+import { CatchAllEmitter } from "./catch-all";
+import type { WriteOptions } from "./client";
+import type { Middleware } from "./middleware";
+import type { SocketReservedEventsMap } from "./socket-types";
+import type { EventsMap } from "./typed-events";
+
+const debug = debugModule("socket.io:socket");
+
+/** An event as middlewares see it: the name, then the arguments. */
+export type Event = [string, ...any[]];
+
+/** Called with the arguments of an acknowledgement. */
+export type AckCallback = (...args: any[]) => void;
+
+/** Flags of the next emission. */
+export interface SocketFlags extends WriteOptions {
+  /** How long the acknowledgement may take, in milliseconds. */
+  timeout?: number;
+}
+
+/** Stands for the empty object that `socket.data` begins as. */
+const NO_DATA = Symbol("no data");
+
+function noop(): void {}
+
+/**
+ * EventEmitter's table of listeners, with the one that every socket has: without it an `error` event, which any client can send, would be
+ * thrown. A constructor instead of Node's `{ __proto__: null }` gives an object of 64 bytes instead of a hash table of 280.
+ */
+function ListenerTable(this: { error: () => void }): void {
+  this.error = noop;
+}
+ListenerTable.prototype = Object.create(null);
+const NewListenerTable = ListenerTable as unknown as new () => object;
+
+export abstract class SocketState<
+  ListenEvents extends EventsMap,
+  EmitEvents extends EventsMap,
+  SocketData,
+> extends CatchAllEmitter<ListenEvents, EmitEvents, SocketReservedEventsMap> {
+  private ownData: SocketData | typeof NO_DATA = NO_DATA;
+  protected ownAcks: Map<number, AckCallback> | undefined = undefined;
+  protected ownMiddlewares: Middleware<Event>[] | undefined = undefined;
+  private ownFlags: SocketFlags | undefined = undefined;
+
+  constructor() {
+    super();
+    const emitter = this as unknown as { _events: object; _eventsCount: number };
+    emitter._events = new NewListenerTable();
+    emitter._eventsCount = 1;
+  }
+
+  /** Whatever users want to keep with the socket; other servers see it through `fetchSockets()`. An empty object at first. */
+  get data(): SocketData {
+    if (this.ownData === NO_DATA) {
+      this.ownData = {} as SocketData;
+    }
+    return this.ownData as SocketData;
+  }
+
+  set data(data: SocketData) {
+    this.ownData = data;
+  }
+
+  /** Callbacks that wait for an acknowledgement, by ack id. Adapters add theirs. */
+  get acks(): Map<number, AckCallback> {
+    this.ownAcks ??= new Map();
+    return this.ownAcks;
+  }
+
+  /** Middlewares for events, in order. */
+  get fns(): Middleware<Event>[] {
+    this.ownMiddlewares ??= [];
+    return this.ownMiddlewares;
+  }
+
+  set fns(middlewares: Middleware<Event>[]) {
+    this.ownMiddlewares = middlewares;
+  }
+
+  /** Flags of the next emission. */
+  get flags(): SocketFlags {
+    this.ownFlags ??= {};
+    return this.ownFlags;
+  }
+
+  set flags(flags: SocketFlags) {
+    this.ownFlags = flags;
+  }
+
+  /** Waits for an acknowledgement: as long as it takes, or as the `timeout` flag says. */
+  protected registerAckCallback(id: number, ack: AckCallback): void {
+    const timeout = this.ownFlags?.timeout;
+    if (timeout === undefined) {
+      this.acks.set(id, ack);
+      return;
+    }
+    const timer = setTimeout(() => {
+      debug("event with ack id %d has timed out after %d ms", id, timeout);
+      this.acks.delete(id);
+      ack.call(this, new Error("operation has timed out"));
+    }, timeout);
+    this.acks.set(id, (...args) => {
+      clearTimeout(timer);
+      ack.call(this, null, ...args);
+    });
+  }
+
+  /** Waits no longer for an acknowledgement. */
+  _forgetAck(id: number): void {
+    this.ownAcks?.delete(id);
+  }
+
+  /** The flags that have been set; the next emission begins without. */
+  protected takeFlags(): SocketFlags {
+    const flags = this.ownFlags;
+    this.ownFlags = undefined;
+    return flags ?? {};
+  }
+}
