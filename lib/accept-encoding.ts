@@ -32,7 +32,7 @@ function isBetter(a: Acceptance, b: Acceptance): boolean {
   return a.isNamed === b.isNamed ? a.position < b.position : a.isNamed;
 }
 
-/** The entry for an encoding: one that names it counts, whatever `*` says; of several the one with the highest weight. */
+/** The entry for an encoding: one that names it counts, whatever `*` says; of several the one with the highest weight, then the last. */
 function acceptanceOf(encoding: string, header: string): Acceptance | undefined {
   let found: Acceptance | undefined;
   header.split(",").forEach((entry, position) => {
@@ -42,14 +42,16 @@ function acceptanceOf(encoding: string, header: string): Acceptance | undefined 
       return;
     }
     const acceptance = { weight: weightOf(parameters), isNamed, position };
-    const isStronger =
-      found === undefined ||
-      (found.isNamed === isNamed ? acceptance.weight > found.weight : isNamed);
-    if (isStronger) {
+    if (found === undefined || !isStronger(found, acceptance)) {
       found = acceptance;
     }
   });
   return found !== undefined && found.weight > 0 ? found : undefined;
+}
+
+/** Of two entries for the same encoding. */
+function isStronger(a: Acceptance, b: Acceptance): boolean {
+  return a.isNamed === b.isNamed ? a.weight > b.weight : a.isNamed;
 }
 
 /** 1 when nothing is said; NaN, which is never accepted, for what is no number. */

@@ -7,8 +7,9 @@
  */
 import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
-import { COMPRESS, type Part, VOLATILE } from "./commands";
+import { COMPRESS, VOLATILE } from "./commands";
 import { packetQueue, queueAlone } from "./delivery";
+import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
 import type { Namespace } from "./namespace";
 import {
@@ -20,27 +21,12 @@ import {
   PacketType,
 } from "./parser";
 import type { Server } from "./server";
+import { ignoreSession, listenToSession } from "./session-listeners";
 import type { Socket } from "./socket";
 import type { DisconnectReason } from "./socket-types";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");
-
-/** A packet as it goes to the engine: text, or text and attachments, or what a custom parser makes. */
-export type EncodedPacket = string | Part[];
-
-/** How a packet is written. */
-export interface WriteOptions {
-  /** Whether it may be compressed; true. */
-  compress?: boolean;
-  /** Whether it is dropped when the session cannot take it now. */
-  volatile?: boolean;
-  /** Whether it is encoded already; then the same object is written to many sessions. */
-  preEncoded?: boolean;
-  /** Its WebSocket frame, for engines that stand on ws. */
-  wsPreEncodedFrame?: unknown;
-  [flag: string]: unknown;
-}
 
 /** Clients of our own engine's sessions, by slot. */
 const clients: (AnyClient | undefined)[] = [];
@@ -327,9 +313,7 @@ export class Client<
       if (clients[conn._slot] === this) {
         clients[conn._slot] = undefined;
       }
-      conn.removeListener("data", onSessionData);
-      conn.removeListener("error", onSessionError);
-      conn.removeListener("close", onSessionClose);
+      ignoreSession(conn);
     }
     this.ownDecoder?.removeListener("decoded", this.ondecoded);
     clearTimeout(this.connectTimeout);
@@ -396,59 +380,6 @@ export class Client<
     this.only = undefined;
     this.socketsById?.clear();
   }
-}
-
-/**
- * EventEmitter's table of listeners as it is after the three `on` of {@link listenToSession}. A constructor instead of Node's
- * `{ __proto__: null }` gives an object of 64 bytes instead of a hash table of 330: half a session is listeners otherwise.
- */
-function SessionListeners(this: Record<string, unknown>): void {
-  this.data = onSessionData;
-  this.error = onSessionError;
-  this.close = onSessionClose;
-}
-SessionListeners.prototype = Object.create(null);
-const NewSessionListeners = SessionListeners as unknown as new () => object;
-
-/** Listens to a session of our own engine. The listeners are shared, so that a connection costs no closures. */
-function listenToSession(conn: EngineSocket): void {
-  const emitter = conn as unknown as { _events: object | undefined; _eventsCount: number };
-  if (emitter._events === undefined) {
-    emitter._events = new NewSessionListeners();
-    emitter._eventsCount = 3;
-  } else {
-    conn.on("data", onSessionData);
-    conn.on("error", onSessionError);
-    conn.on("close", onSessionClose);
-  }
-}
-
-function onSessionData(this: EngineSocket, data: any): void {
-  (this._requestUser as AnyClient).ondata(data);
-}
-
-function onSessionError(this: EngineSocket, error: Error): void {
-  (this._requestUser as AnyClient).onerror(error);
-}
-
-function onSessionClose(this: EngineSocket, reason: DisconnectReason, description?: any): void {
-  (this._requestUser as AnyClient).onclose(reason, description);
-}
-
-/** Whether the core can take it; a Blob, for one, it cannot. */
-export function isSendable(encoded: EncodedPacket): boolean {
-  if (typeof encoded === "string") {
-    return true;
-  }
-  if (!Array.isArray(encoded)) {
-    return false;
-  }
-  for (let i = 0; i < encoded.length; i++) {
-    if (typeof encoded[i] !== "string" && !ArrayBuffer.isView(encoded[i])) {
-      return false;
-    }
-  }
-  return true;
 }
 
 /** Clients of protocol 3 name the namespace with a query in the place of `auth`: `/admin?token=x`. */

@@ -8,8 +8,9 @@
  */
 import type { EventEmitter } from "node:events";
 import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
-import { Client, clientOfSlot, type EncodedPacket, isSendable, type WriteOptions } from "./client";
+import { Client, clientOfSlot } from "./client";
 import { COMPRESS, VOLATILE } from "./commands";
+import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import { currentLink } from "./link";
 import type { Namespace } from "./namespace";
 import type { Packet } from "./parser";

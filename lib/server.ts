@@ -1,19 +1,19 @@
 /**
  * The server: what it stands on (http servers, engines), its options, and its namespaces.
  *
- * For convenience it has the methods of its main namespace `/`, and all of EventEmitter's; both forward to it.
+ * It has the methods of its main namespace besides (main-namespace.ts), and all of EventEmitter's, which forward to the main namespace too.
  */
 import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import cors from "cors";
 import debugModule from "debug";
-import type { Adapter, Room, SocketId } from "socket.io-adapter";
+import type { Adapter } from "socket.io-adapter";
 import type { Encoder } from "socket.io-parser";
 import { InMemoryAdapter } from "./adapter";
-import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
 import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
-import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
+import { MainNamespaceMethods } from "./main-namespace";
+import { Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
 import * as parser from "./parser";
 import { RecoveryAdapter } from "./recovery-adapter";
@@ -27,21 +27,7 @@ import {
 } from "./server-options";
 import type { Socket } from "./socket";
 import { answerClientFile, isClientFile, sendClientFile } from "./static-files";
-import {
-  type AllButLast,
-  type DecorateAcknowledgements,
-  type DecorateAcknowledgementsWithMultipleResponses,
-  type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
-  type DefaultEventsMap,
-  type EventNames,
-  type EventNamesWithAck,
-  type EventParams,
-  type EventsMap,
-  type FirstNonErrorArg,
-  type Last,
-  type RemoveAcknowledgements,
-  StrictEventEmitter,
-} from "./typed-events";
+import type { DefaultEventsMap, EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:server");
 
@@ -72,11 +58,7 @@ export class Server<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends StrictEventEmitter<
-  ServerSideEvents,
-  RemoveAcknowledgements<EmitEvents>,
-  ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-> {
+> extends MainNamespaceMethods<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
   /** The main namespace, `/`. */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   /** The engine that was attached or bound last; undefined before. */
@@ -464,5 +446,20 @@ function isConstructor(value: unknown): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+// `io.on(…)` is `io.sockets.on(…)`, for every method of EventEmitter; what these return is the namespace.
+for (const [name, method] of Object.entries(EventEmitter.prototype)) {
+  if (typeof method === "function") {
+    Object.defineProperty(Server.prototype, name, {
+      configurable: true,
+      enumerable: true,
+      writable: true,
+      value(this: Server, ...args: unknown[]) {
+        const { sockets } = this;
+        return (sockets as any)[name](...args);
+      },
+    });
   }
 }

@@ -5,7 +5,7 @@
  */
 import debugModule from "debug";
 import { CatchAllEmitter } from "./catch-all";
-import type { WriteOptions } from "./client";
+import type { WriteOptions } from "./encoded-packet";
 import type { Middleware } from "./middleware";
 import type { SocketReservedEventsMap } from "./socket-types";
 import type { EventsMap } from "./typed-events";
@@ -47,7 +47,7 @@ export abstract class SocketState<
   private ownData: SocketData | typeof NO_DATA = NO_DATA;
   protected ownAcks: Map<number, AckCallback> | undefined = undefined;
   protected ownMiddlewares: Middleware<Event>[] | undefined = undefined;
-  private ownFlags: SocketFlags | undefined = undefined;
+  protected ownFlags: SocketFlags | undefined = undefined;
 
   constructor() {
     super();

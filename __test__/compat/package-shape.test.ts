@@ -32,10 +32,9 @@ describeBoth("package shape", (implementation) => {
   });
 
   it("calling it with options alone, or nothing, attaches to nothing", () => {
-    expect(callable().engine).toBeUndefined();
-    const io = (callable as unknown as (options: object) => InstanceType<typeof Server>)({
-      path: "/own",
-    });
+    const call = callable as unknown as (options?: object) => InstanceType<typeof Server>;
+    expect(call().engine).toBeUndefined();
+    const io = call({ path: "/own" });
     expect(io).toBeInstanceOf(Server);
     expect(io.path()).toBe("/own");
     expect(io.engine).toBeUndefined();

@@ -12,7 +12,6 @@ describe("engine: options", () => {
     const { opts } = new Server();
     const expected: any = new reference.Server().opts;
     delete expected.wsEngine;
-    delete expected.cors;
     expect(opts).toEqual(expected);
   });
 

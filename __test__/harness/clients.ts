@@ -22,9 +22,21 @@ export function openClient(url: string, options: ClientOptions = {}): ClientSock
     transports: ["websocket"],
     ...options,
   });
-  // `_close` ends the whole connection, also one that is still opening.
-  closeClientAfterTest(() => (client.io as unknown as { _close(): void })._close());
+  closeClientAfterTest(() => closeWhole(client));
   return client;
+}
+
+/** A client whose server is gone may wait in vain for its last packet to leave. */
+const CLOSE_LIMIT_MS = 1_000;
+
+/** Ends the whole connection of `client`, also one that is still opening, and waits until it did. */
+async function closeWhole(client: ClientSocket): Promise<void> {
+  const manager = client.io as unknown as { _close(): void };
+  manager._close();
+  const { engine } = client.io;
+  if (engine !== undefined && engine.readyState !== "closed") {
+    await once(engine, "close", CLOSE_LIMIT_MS).catch(() => {});
+  }
 }
 
 /** The event that the barriers use; tests that record all events leave it out. */

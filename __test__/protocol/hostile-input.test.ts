@@ -228,6 +228,20 @@ describeBoth("hostile input", (implementation) => {
     await expectToServe(running);
   });
 
+  it("an opening handshake behind a waiting poll on the same connection harms nobody else", async () => {
+    const running = await startServer(implementation);
+    const polling = await PollingPeer.join(running.port);
+    const stream = await openStream(running.port);
+    stream.write(`GET ${polling.target()} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    stream.write(openingHandshake());
+    const gone = once(stream, "close");
+    await expectToServe(running);
+    running.io.engine.close();
+    stream.destroy();
+    await gone;
+    await expectToServe(await startServer(implementation));
+  });
+
   it("a handshake that stops half-way leaves no session", async () => {
     const { engine, port } = await startBareEngine(implementation);
     const bytes = openingHandshake();

@@ -88,7 +88,7 @@ describeBoth("engine session", (implementation) => {
     expect(session.writeBuffer.length).toBe(1);
     await peer.expectText("4one");
     await peer.expectText("4two");
-    expect(session.writeBuffer.length).toBe(0);
+    await eventually(() => session.writeBuffer.length === 0, "writeBuffer was not emptied");
   });
 
   it("callbacks are called in order, one per packet, with the transport", async () => {

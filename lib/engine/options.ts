@@ -56,7 +56,7 @@ export interface ServerOptions {
   /** The session cookie; none. */
   cookie?: CookieOptions | boolean;
   /** Handed to the `cors` package. */
-  cors?: CorsOptions | CorsOptionsDelegate;
+  cors?: CorsOptions | CorsOptionsDelegate | false;
   /** Whether clients of revision 3 of the protocol, those of socket.io 2, are accepted; false. */
   allowEIO3?: boolean;
   /** Who moves the bytes of a WebSocket: the core where it can (`auto`), or always JavaScript (`bridge`). */
@@ -99,6 +99,7 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
     transports: ["polling", "websocket"],
     allowUpgrades: true,
     httpCompression: { threshold: COMPRESSION_THRESHOLD },
+    cors: false,
     allowEIO3: false,
   };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);

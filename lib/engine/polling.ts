@@ -313,6 +313,9 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   /** The client says goodbye: the GET that waits is released with a noop, not with the close packet. */
   private onPeerClose(): void {
     debug("got a close packet");
+    if (this.session.readyState === "closing" && this.polls.some((poll) => !poll.isAnswered)) {
+      return; // a GET came before it, and the core is telling that one of the close which began here
+    }
     if (this.session.readyState !== "closed") {
       this._end(NOOP);
       this.session._end("transport close");

@@ -20,9 +20,12 @@ export interface SendOptions {
   [key: string]: unknown;
 }
 
-/** Told before `conn.request` is replaced, so that what was to be built from it later is built now. */
+/** The socket.io layer's object for a session, which wants to know some things about it. */
 export interface RequestUser {
+  /** Called before `conn.request` is replaced, so that what was to be built from it later is built now. */
   beforeRequestReplaced(): void;
+  /** Called when somebody begins to watch what is written, so that native broadcasts leave the session out. */
+  onWritesWatched(): void;
 }
 
 /** An own property, so that `delete conn.request` works; shared, so that it costs nothing. */
@@ -62,7 +65,7 @@ export class Socket extends Session {
 
   /** Packets that no transport has taken yet. From the first reading on all writes are counted. */
   get writeBuffer(): Packet[] {
-    this.setBit(WATCHES_WRITES, true);
+    this.watch(WATCHES_WRITES);
     return this.observedWrites().buffer;
   }
 
@@ -96,7 +99,9 @@ export class Socket extends Session {
     if (given) {
       given.compress = compress; // seen by the caller, as with engine.io
     }
-    if (typeof done === "function" || this._observed()) {
+    // Without a GET packets may wait long, and `writeBuffer` has to show them to whoever looks for the first time.
+    const isPolling = this.carrier === undefined;
+    if (typeof done === "function" || isPolling || this._observed()) {
       this.writeObserved([data], given ?? { compress }, done);
     } else {
       this._sendMessage(this.contentOf(data, given), compress);
@@ -181,6 +186,10 @@ export class Socket extends Session {
     const isUsed =
       frame !== undefined && this.carrier !== undefined && !this.server.opts.perMessageDeflate;
     return (isUsed ? textOfFrame(frame) : undefined) ?? contentOf(data);
+  }
+
+  protected override onWritesWatched(): void {
+    this._requestUser?.onWritesWatched();
   }
 
   private observedWrites(): Outgoing {

@@ -31,6 +31,9 @@ export abstract class WatchedEmitter extends LazyEmitter {
   /** Called when the first listener for heartbeats is added. */
   protected abstract onHeartbeatWatched(): void;
 
+  /** Called when somebody begins to watch writes. */
+  protected abstract onWritesWatched(): void;
+
   // `once` and `prependOnceListener` end in these.
 
   override on(event: string | symbol, listener: Listener): this {
@@ -56,14 +59,22 @@ export abstract class WatchedEmitter extends LazyEmitter {
     this.bits = isSet ? this.bits | bit : this.bits & ~bit;
   }
 
+  /** Sets bits that say what is watched. */
+  protected watch(watched: number): void {
+    const isNew = watched & ~this.bits;
+    this.bits |= watched;
+    if ((isNew & WATCHES_HEARTBEAT) !== 0) {
+      this.onHeartbeatWatched();
+    }
+    if ((isNew & WATCHES_WRITES) !== 0) {
+      this.onWritesWatched();
+    }
+  }
+
   private noteListener(event: string | symbol): void {
     const watched = typeof event === "string" ? WATCHED[event] : undefined;
     if (watched !== undefined) {
-      const isFirst = (watched & ~this.bits & WATCHES_HEARTBEAT) !== 0;
-      this.bits |= watched;
-      if (isFirst) {
-        this.onHeartbeatWatched();
-      }
+      this.watch(watched);
     }
   }
 }

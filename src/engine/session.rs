@@ -290,13 +290,14 @@ impl Session {
         } else if self.state != State::Open {
             return;
         } else if let Transport::Polling(polling) = &mut self.transport {
-            if !polling.has_request() {
+            // The close packet never shares a payload with messages: the official client drops what it has not dispatched yet.
+            if !polling.has_request() || !polling.outbox.is_empty() {
+                polling.flush(self.slot, self.config.protocol, events);
                 self.state =
                     State::Closing { deadline: now.saturating_add(POLLING_CLOSE_TIMEOUT_MS) };
                 return;
             }
-            polling.outbox.push(Entry::packet(PacketType::Close, b""));
-            polling.flush(self.slot, self.config.protocol, events);
+            polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
         }
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
     }

@@ -106,8 +106,13 @@ impl Session {
                     self.tick_upgrade(now, events);
                 }
                 Step::Failed => self.fail_upgrade(now, events),
-                Step::Switch if self.state == State::Open => self.switch(now, events),
-                Step::Switch => self.end(&End::new(CloseReason::ForcedClose, ""), now, events),
+                Step::Switch => {
+                    self.switch(now, events);
+                    // The client that paused its polling for the upgrade gets what was sent before the close this way.
+                    if self.state != State::Open {
+                        self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
+                    }
+                }
             }
         }
     }

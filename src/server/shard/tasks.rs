@@ -27,6 +27,8 @@ use tokio::io::unix::AsyncFd;
 
 #[cfg(unix)]
 use crate::server::carrier::read;
+#[cfg(unix)]
+use crate::server::event::deferred;
 
 /// JavaScript is behind: nothing may be read from a stream before it has taken what is there.
 struct Pause {
@@ -65,7 +67,9 @@ async fn read_all(shard: Rc<RefCell<Shard>>, conn: u32, stream: Rc<AsyncFd<Socke
         if let Some(pause) = after.pause {
             pause.wait().await;
         } else if !after.is_drained {
-            // Others first: a peer that sends without end must not have the thread for itself.
+            // Others first: a peer that sends without end must not have the thread for itself. It also keeps the thread
+            // from going to sleep, which is when JavaScript is told of what the others sent.
+            deferred::ring_all();
             task::yield_now().await;
         }
     }

@@ -29,10 +29,19 @@ fn one_entry_that_may_be_compressed_makes_the_payload_so_and_word_is_given() {
 #[test]
 fn close_on_polling_answers_a_get_that_waits() {
     let mut bench = Bench::polling();
+    bench.poll(1).close(false);
+    assert_eq!(bench.events(), ["respond 1 1", "closed: forced close"]);
+}
+
+#[test]
+fn the_close_packet_never_shares_a_payload_with_messages() {
+    let mut bench = Bench::polling();
     bench.poll(1);
     bench.send("a");
     bench.close(false);
-    assert_eq!(bench.events(), ["respond 1 4a|1", "closed: forced close"]);
+    assert_eq!(bench.events(), ["respond 1 4a"]);
+    bench.poll(2);
+    assert_eq!(bench.events(), ["respond 2 6|1", "closed: forced close"]);
 }
 
 #[test]

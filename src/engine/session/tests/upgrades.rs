@@ -99,13 +99,14 @@ fn a_session_that_ends_closes_its_candidate() {
 }
 
 #[test]
-fn an_upgrade_may_end_a_closing_session() {
+fn an_upgrade_ends_a_closing_session_when_it_has_carried_what_was_sent() {
     let mut bench = Bench::upgrading();
+    bench.send("last words");
     bench.close(false);
     assert!(bench.events().is_empty());
     bench.receive(CANDIDATE, &[text("2probe"), text("5")]);
-    assert_eq!(bench.events(), ["upgrading 4", "closed: forced close"]);
-    assert_eq!(bench.written(CANDIDATE), ["3probe", "close"]);
+    assert_eq!(bench.events(), ["upgrading 4", "upgraded 4", "closed: forced close"]);
+    assert_eq!(bench.written(CANDIDATE), ["3probe", "4last words", "close"]);
 }
 
 #[test]

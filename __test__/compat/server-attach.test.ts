@@ -1,0 +1,223 @@
+// How the server takes its place beside others: request listeners, several attaches, foreign engines, upgrades of others.
+
+import { EventEmitter } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "socket.io";
+import { settleDown } from "../harness/clients";
+import { once, onceValue } from "../harness/events";
+import { describeBoth, it } from "../harness/implementations";
+import { internals } from "../harness/internals";
+import { PollingPeer } from "../harness/polling-peer";
+import { request } from "../harness/raw-http";
+import {
+  describeRunning,
+  joinPair,
+  listenOnFreePort,
+  startServer,
+  track,
+  trackHttpServer,
+} from "../harness/servers";
+
+/** An HTTP listener that answers with its name. */
+function answer(name: string) {
+  return (_req: IncomingMessage, res: ServerResponse): void => void res.end(name);
+}
+
+describeBoth("server attach", (implementation) => {
+  const { Server } = implementation;
+
+  it("request listeners that were there get all foreign requests, in order, with the server as this", async () => {
+    const httpServer = createServer();
+    const log: unknown[] = [];
+    httpServer.on("request", function (this: unknown) {
+      log.push("first", this === httpServer);
+    });
+    httpServer.on("request", (req, res) => {
+      log.push("second", req.url);
+      res.end("foreign");
+    });
+    const io = track(new Server(httpServer));
+    const port = await listenOnFreePort(httpServer);
+    expect((await request(port, { path: "/elsewhere?a=1" })).text).toBe("foreign");
+    await joinPair(describeRunning(io, httpServer, port), "/", { transports: ["polling"] });
+    expect(log).toEqual(["first", true, "second", "/elsewhere?a=1"]);
+  });
+
+  it("a path that only begins like ours is foreign", async () => {
+    const httpServer = createServer(answer("foreign"));
+    track(new Server(httpServer));
+    const port = await listenOnFreePort(httpServer);
+    for (const path of ["/", "/socket.io", "/socket.io?EIO=4&transport=polling", "/socket.iox/"]) {
+      expect((await request(port, { path })).text).toBe("foreign");
+    }
+  });
+
+  it("without any other listener the engine's path works alone", async () => {
+    const { httpServer, port } = await startServer(implementation);
+    expect(httpServer.listenerCount("request")).toBe(1);
+    expect((await new PollingPeer(port).handshake()).status).toBe(200);
+  });
+
+  it("a request listener that is added later gets foreign requests too", async () => {
+    const { httpServer, port } = await startServer(implementation);
+    httpServer.on("request", (req, res) => {
+      if (!req.url?.startsWith("/socket.io/")) {
+        res.end("late");
+      }
+    });
+    expect((await request(port, { path: "/elsewhere" })).text).toBe("late");
+    expect((await new PollingPeer(port).handshake()).status).toBe(200);
+  });
+
+  it("one server may be attached to several HTTP servers", async () => {
+    const servers = [createServer(), createServer()];
+    const io = track(new Server());
+    const connected: string[] = [];
+    io.on("connection", (socket) => connected.push(socket.id));
+    const pairs: Awaited<ReturnType<typeof joinPair>>[] = [];
+    for (const httpServer of servers) {
+      io.attach(httpServer);
+      trackHttpServer(httpServer);
+      const port = await listenOnFreePort(httpServer);
+      expect(io.httpServer).toBe(httpServer);
+      pairs.push(await joinPair(describeRunning(io, httpServer, port)));
+    }
+    expect(connected).toEqual(pairs.map(({ client }) => client.id));
+    const arrived = Promise.all(pairs.map(({ client }) => once(client, "all")));
+    io.emit("all");
+    await arrived;
+    for (const { client } of pairs) {
+      client.disconnect();
+    }
+  });
+
+  it("a server may be attached to one that listens already", async () => {
+    const httpServer = createServer(answer("foreign"));
+    const port = await listenOnFreePort(httpServer);
+    const io = track(new Server(httpServer));
+    await joinPair(describeRunning(io, httpServer, port), "/", {
+      transports: ["polling", "websocket"],
+    });
+  });
+
+  it("bind(engine) takes any Engine.IO server and returns the server", async () => {
+    const engineIo = require("engine.io");
+    const httpServer = createServer();
+    trackHttpServer(httpServer);
+    const engine = engineIo.attach(httpServer, { path: "/engine.io" });
+    const io = new Server();
+    expect(io.bind(engine)).toBe(io);
+    expect(io.engine).toBe(engine);
+    expect(io.httpServer).toBeUndefined();
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
+      const { socket, client } = await joinPair(running, "/", { path: "/engine.io", transports });
+      socket.on("q", (bytes, reply) => reply(bytes));
+      expect(await client.emitWithAck("q", Buffer.from([1]))).toEqual(Buffer.from([1]));
+      socket.join("r");
+      const arrived = once(client, "hit");
+      io.to("r").emit("hit", Buffer.from([2]));
+      expect(await arrived).toEqual([Buffer.from([2])]);
+      await settleDown(socket, client);
+    }
+    expect(io.sockets.sockets.size).toBe(3);
+    engine.close();
+    expect(io.sockets.sockets.size).toBe(0);
+  });
+
+  it("sockets of foreign engines and own ones share rooms and broadcasts", async () => {
+    const engineIo = require("engine.io");
+    const running = await startServer(implementation);
+    const { io } = running;
+    const own = await joinPair(running);
+    const httpServer = createServer();
+    trackHttpServer(httpServer);
+    const engine = engineIo.attach(httpServer, { path: "/engine.io" });
+    const ownEngine = io.engine;
+    io.bind(engine);
+    const foreignRunning = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    const foreign = await joinPair(foreignRunning, "/", { path: "/engine.io" });
+    const seen: string[] = [];
+    own.client.onAny((event) => seen.push(`own ${event}`));
+    foreign.client.onAny((event) => seen.push(`foreign ${event}`));
+    foreign.socket.join("r");
+    io.emit("all");
+    io.to("r").emit("room");
+    own.socket.broadcast.emit("others");
+    foreign.socket.broadcast.emit("others");
+    await settleDown(own.socket, own.client);
+    await settleDown(foreign.socket, foreign.client);
+    expect(seen.filter((event) => event.startsWith("own") && !event.endsWith("barrier"))).toEqual([
+      "own all",
+      "own others",
+    ]);
+    expect(
+      seen.filter((event) => event.startsWith("foreign") && !event.endsWith("barrier")),
+    ).toEqual(["foreign all", "foreign room", "foreign others"]);
+    engine.close();
+    io.bind(ownEngine);
+  });
+
+  it("onconnection(session) takes a session by hand and returns the server", async () => {
+    const engineIo = require("engine.io");
+    const httpServer = createServer();
+    trackHttpServer(httpServer);
+    const engine = engineIo.attach(httpServer, { path: "/engine.io" });
+    const io = new Server();
+    const returned: unknown[] = [];
+    engine.on("connection", (session: never) => returned.push(internals(io).onconnection(session)));
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    const { socket, client } = await joinPair(running, "/", { path: "/engine.io" });
+    expect(returned).toEqual([io]);
+    await settleDown(socket, client);
+    engine.close();
+  });
+
+  it("sessions over any object with the engine's interface work", async () => {
+    const io = new Server();
+    const sent: unknown[] = [];
+    const conn = Object.assign(new EventEmitter(), {
+      id: "stub",
+      protocol: 4,
+      readyState: "open",
+      request: undefined,
+      remoteAddress: undefined,
+      transport: { name: "stub", writable: true },
+      write(data: unknown) {
+        sent.push(data);
+        return conn;
+      },
+      close() {
+        conn.readyState = "closed";
+        conn.emit("close", "forced close");
+      },
+    });
+    internals(io).onconnection(conn);
+    const connected = onceValue<Socket>(io, "connection");
+    conn.emit("data", "0");
+    const socket = await connected;
+    expect(sent).toEqual([`0{"sid":"${socket.id}"}`]);
+    expect(socket.handshake).toMatchObject({ headers: {}, query: {}, auth: {}, secure: true });
+    const heard = once(socket, "x");
+    conn.emit("data", '2["x",1]');
+    expect(await heard).toEqual([1]);
+    socket.emit("y", Buffer.from([1]));
+    io.emit("all");
+    socket.volatile.emit("v");
+    conn.transport.writable = false;
+    socket.volatile.emit("dropped");
+    io.volatile.emit("dropped");
+    expect(sent.slice(1)).toEqual([
+      '51-["y",{"_placeholder":true,"num":0}]',
+      Buffer.from([1]),
+      '2["all"]',
+      '2["v"]',
+    ]);
+    const reasons: string[] = [];
+    socket.on("disconnect", (reason) => reasons.push(reason));
+    socket.disconnect(true);
+    expect(sent.at(-1)).toBe("1");
+    expect(reasons).toEqual(["server namespace disconnect"]);
+    expect(conn.readyState).toBe("closed");
+  });
+});

@@ -1,0 +1,2 @@
+// Express ships no types, and its tests need none.
+declare module "express";
