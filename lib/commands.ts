@@ -65,6 +65,7 @@ const EXACT_ABOVE = 8 * 1024;
 
 export class CommandWriter extends CommandBuffer {
   private groupEncoded: string | Part[] | undefined;
+  private groupParts: string | Part[] = "";
   private groupOptions: object | undefined;
   private groupFlags = 0;
   private groupSlots = new Uint32Array(256);
@@ -141,6 +142,7 @@ export class CommandWriter extends CommandBuffer {
       this.startTurn();
       this.groupOptions = options;
       this.groupEncoded = encoded;
+      this.groupParts = snapshot(encoded);
       this.groupFlags = flags;
     } else if (this.groupCount === this.groupSlots.length) {
       const grown = new Uint32Array(this.groupSlots.length * 2);
@@ -239,19 +241,20 @@ export class CommandWriter extends CommandBuffer {
   }
 
   protected closeGroup(): void {
-    const encoded = this.groupEncoded;
-    if (this.groupOptions === undefined || encoded === undefined) {
+    if (this.groupOptions === undefined) {
       return;
     }
+    const { groupParts: parts } = this;
     const count = this.groupCount;
     this.groupOptions = undefined;
     this.groupEncoded = undefined;
+    this.groupParts = "";
     this.groupCount = 0;
-    const at = this.room(HEAD + 4 + count * 4 + boundParts(encoded));
+    const at = this.room(HEAD + 4 + count * 4 + boundParts(parts));
     const word = (at >> 2) + 2;
     this.words[word] = count;
     this.words.set(this.groupSlots.subarray(0, count), word + 1);
-    const end = this.writeParts((word + 1 + count) << 2, encoded);
+    const end = this.writeParts((word + 1 + count) << 2, parts);
     this.commit(KIND.multicast, this.groupFlags, at, end);
   }
 
@@ -280,6 +283,13 @@ export class CommandWriter extends CommandBuffer {
     }
     return at;
   }
+}
+
+/** The bytes of this moment: a group is written when it ends, and users may reuse their memory before that. */
+function snapshot(parts: string | Part[]): string | Part[] {
+  return typeof parts === "string"
+    ? parts
+    : parts.map((part) => (typeof part === "string" ? part : Buffer.from(bytesOf(part))));
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {

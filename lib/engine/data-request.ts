@@ -16,12 +16,15 @@ export interface DataReceiver {
   onBodyAborted(request: DataRequest): void;
 }
 
+const EMPTY = Buffer.alloc(0);
+
 const kDataRequest = Symbol("data request");
 
 type Tagged = EngineRequest & { [kDataRequest]?: DataRequest };
 
 export class DataRequest {
-  private chunks: Buffer[] = [];
+  /** Its first `length` bytes have arrived. One buffer, because a peer may send a body byte by byte, and each byte would be an object. */
+  private body: Buffer = EMPTY;
   private length = 0;
 
   constructor(
@@ -45,20 +48,28 @@ export class DataRequest {
   add(chunk: Buffer | string): void {
     // A middleware may have chosen an encoding.
     const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    const start = this.length;
     this.length += bytes.length;
     if (this.length > this.limit) {
       this.release();
+      this.body = EMPTY;
       this.receiver.onBodyTooLarge(this);
+    } else if (start === 0) {
+      this.body = bytes; // nearly every body comes in one piece
     } else {
-      this.chunks.push(bytes);
+      if (this.length > this.body.length) {
+        const grown = Buffer.allocUnsafe(this.length * 2);
+        this.body.copy(grown, 0, 0, start);
+        this.body = grown;
+      }
+      bytes.copy(this.body, start);
     }
   }
 
   end(): void {
     this.release();
-    const { chunks } = this;
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.length);
-    this.chunks = [];
+    const body = this.body.subarray(0, this.length);
+    this.body = EMPTY;
     this.receiver.onBody(this, body);
   }
 
