@@ -21,6 +21,8 @@ export const FILTERED = 8;
 export interface SessionOptions {
   websocket: boolean;
   protocol: number;
+  /** The client takes binary messages only as base64. */
+  textOnly: boolean;
   pingInterval: number;
   pingTimeout: number;
   upgradeTimeout: number;
@@ -73,7 +75,8 @@ export class CommandWriter extends CommandBuffer {
   open(slot: number, handshake: string, options: SessionOptions): void {
     const at = this.begin(HEAD + 6 * 4 + bound(handshake));
     const word = at >> 2;
-    const flags = (options.websocket ? 1 : 0) | (options.protocol === 3 ? 2 : 0);
+    const flags =
+      (options.websocket ? 1 : 0) | (options.protocol === 3 ? 2 : 0) | (options.textOnly ? 4 : 0);
     this.words[word + 2] = slot;
     this.words[word + 3] = milliseconds(options.pingInterval);
     this.words[word + 4] = milliseconds(options.pingTimeout);
@@ -177,12 +180,12 @@ export class CommandWriter extends CommandBuffer {
     this.two(KIND.poll, 0, slot, request);
   }
 
-  /** A pong arrived in a POST body. */
+  /** The client's half of the heartbeat arrived in a POST body: a pong, or in protocol 3 a ping, which the core answers. */
   pong(slot: number): void {
     this.one(KIND.pong, 0, slot);
   }
 
-  /** Another packet than a pong arrived in a POST body. */
+  /** Another packet than that arrived in a POST body. */
   received(slot: number): void {
     this.one(KIND.received, 0, slot);
   }

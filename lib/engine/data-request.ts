@@ -1,5 +1,5 @@
 /**
- * The body of one POST on its way in: the limit, the abort, the text in the end.
+ * The body of one POST on its way in: the limit, the abort, the bytes in the end.
  *
  * Its listeners are shared functions; a request finds its state under a symbol.
  */
@@ -9,7 +9,7 @@ import type { EngineRequest } from "./request";
 /** Who is told what becomes of the body. */
 export interface DataReceiver {
   /** The whole body has arrived. */
-  onBody(request: DataRequest, text: string): void;
+  onBody(request: DataRequest, body: Buffer): void;
   /** The body is longer than allowed; the rest of it is ignored. */
   onBodyTooLarge(request: DataRequest): void;
   /** The connection was lost before the end. */
@@ -68,9 +68,9 @@ export class DataRequest {
 
   end(): void {
     this.release();
-    const text = this.body.toString("utf8", 0, this.length);
+    const body = this.body.subarray(0, this.length);
     this.body = EMPTY;
-    this.receiver.onBody(this, text);
+    this.receiver.onBody(this, body);
   }
 
   abort(): void {

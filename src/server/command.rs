@@ -133,6 +133,8 @@ pub struct Open<'a> {
     pub is_websocket: bool,
     /// It speaks revision 3 of the Engine.IO protocol; else revision 4.
     pub is_protocol_3: bool,
+    /// The client takes binary messages only as base64.
+    pub is_text_only: bool,
     /// `pingInterval`.
     pub ping_interval_ms: u32,
     /// `pingTimeout`.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::codec::engine_io::BinaryForm;
 use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::Entry;
@@ -12,6 +13,7 @@ use crate::engine::Part as EnginePart;
 use crate::engine::Registry;
 use crate::engine::Session;
 use crate::engine::StreamEnd;
+use crate::engine::Variants;
 use crate::hub::Rooms;
 use crate::server::command::Broadcast;
 use crate::server::command::Command;
@@ -53,7 +55,10 @@ impl Shard {
             Command::Open(open) => self.open(owner, &open),
             Command::Send { slot, flags, parts } => {
                 if let Some((_, mut delivery)) = self.delivery(owner) {
-                    delivery.deliver(slot, flags, || entry(parts, flags));
+                    delivery.deliver(slot, flags, |form| {
+                        Entry::message(engine_parts(parts), form)
+                            .flagged(flags.compress, flags.notify)
+                    });
                 }
             }
             Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
@@ -125,6 +130,7 @@ impl Shard {
         }
         let config = Config {
             protocol: if open.is_protocol_3 { Protocol::V3 } else { Protocol::V4 },
+            supports_binary: !open.is_text_only,
             ping_interval_ms: open.ping_interval_ms,
             ping_timeout_ms: open.ping_timeout_ms,
             upgrade_timeout_ms: open.upgrade_timeout_ms,
@@ -143,19 +149,19 @@ impl Shard {
 
     fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
         self.count_broadcast();
-        let entry = entry(broadcast.parts, broadcast.flags);
+        let mut variants = variants(broadcast.parts, broadcast.flags);
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
         rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
-            delivery.deliver(slot, broadcast.flags, || entry.clone());
+            delivery.deliver(slot, broadcast.flags, |form| variants.entry(form));
         });
     }
 
     fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
         self.count_broadcast();
-        let entry = entry(multicast.parts, multicast.flags);
+        let mut variants = variants(multicast.parts, multicast.flags);
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
         for slot in multicast.slots {
-            delivery.deliver(slot, multicast.flags, || entry.clone());
+            delivery.deliver(slot, multicast.flags, |form| variants.entry(form));
         }
     }
 
@@ -239,7 +245,7 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// Delivers to one session, if it is this link's: a slot may have become another link's meanwhile.
-    fn deliver(&mut self, slot: u32, flags: SendFlags, entry: impl FnOnce() -> Entry) {
+    fn deliver(&mut self, slot: u32, flags: SendFlags, entry: impl FnOnce(BinaryForm) -> Entry) {
         let Some(session) = self.registry.session_mut(slot) else { return };
         if session.owner() != self.owner {
             return;
@@ -254,13 +260,19 @@ impl Delivery<'_> {
     }
 }
 
-/// The outbox entry of a message unit.
-fn entry(parts: Parts<'_>, flags: SendFlags) -> Entry {
-    let parts = parts.map(|part| match part {
+/// The outbox entries of a message unit that goes to many sessions.
+fn variants(
+    parts: Parts<'_>,
+    flags: SendFlags,
+) -> Variants<impl Iterator<Item = EnginePart<'_>> + Clone> {
+    Variants::new(engine_parts(parts), flags.compress, flags.notify)
+}
+
+fn engine_parts(parts: Parts<'_>) -> impl Iterator<Item = EnginePart<'_>> + Clone {
+    parts.map(|part| match part {
         Part::Text(text) => EnginePart::Text(text),
         Part::Binary(bytes) => EnginePart::Binary(bytes),
-    });
-    Entry::message(parts).flagged(flags.compress, flags.notify)
+    })
 }
 
 /// So many writes take as long as a wake-up of JavaScript and more.
