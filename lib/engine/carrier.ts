@@ -33,6 +33,8 @@ export interface Opening {
   /** The 101, which the core writes before any frame. */
   response: string;
   subprotocol: string;
+  /** Nobody holds the stream or its request, so another object may stand for it. */
+  isUnseen: boolean;
 }
 
 /** Node's own fields of a net.Socket that decide. */
