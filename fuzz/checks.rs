@@ -12,8 +12,11 @@ use sio::server::command::{Command, CommandError, Commands, Part, Parts};
 /// follows it. The first byte says what the frames before have announced.
 pub(crate) fn frame_decode(data: &[u8]) {
     let Some((&options, bytes)) = data.split_first() else { return };
-    let expected =
-        Expected { in_message: options & 1 != 0, max_payload_bytes: 1 << (options >> 2) };
+    let expected = Expected {
+        in_message: options & 1 != 0,
+        can_inflate: options & 2 != 0,
+        max_payload_bytes: 1 << (options >> 2),
+    };
     let parsed = FrameHeader::parse(bytes, expected);
     let Ok(Some((header, header_len))) = parsed else {
         return;

@@ -17,6 +17,7 @@ type Tunable = Duplex & {
 export class Bridge implements Carrier {
   readonly conn: number;
   readonly subprotocol: string;
+  readonly isCompressed: boolean;
   hasEnded = false;
   transport: WebSocketTransport | undefined = undefined;
   /** Lengths of the writes that the stream has not taken; it takes them in order. */
@@ -32,12 +33,13 @@ export class Bridge implements Carrier {
     private readonly link: Link,
     readonly stream: Duplex,
     input: Buffer,
-    { role, slot, response, subprotocol }: Opening,
+    { role, slot, response, subprotocol, deflate }: Opening,
   ) {
     this.subprotocol = subprotocol;
+    this.isCompressed = deflate !== undefined;
     (stream as Tunable).setTimeout?.(0);
     (stream as Tunable).setNoDelay?.(true);
-    this.conn = link.bridge(role, slot, response, input, this);
+    this.conn = link.bridge(role, slot, response, input, this, deflate);
     stream.on("data", (chunk: Buffer | string) => {
       if (!this.hasEnded) {
         link.commands.bridgeData(this.conn, typeof chunk === "string" ? Buffer.from(chunk) : chunk);

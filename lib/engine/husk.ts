@@ -17,12 +17,12 @@ export function adopt(
   link: Link,
   socket: AdoptableSocket,
   input: Buffer,
-  { role, slot, response, subprotocol }: Opening,
+  { role, slot, response, subprotocol, deflate }: Opening,
 ): Husk | undefined {
   const handle = socket._handle as AdoptableHandle;
-  const husk = new Husk(link, socket, subprotocol);
+  const husk = new Husk(link, socket, subprotocol, deflate !== undefined);
   rememberAddresses(socket);
-  husk.conn = link.adopt(handle.fd as number, role, slot, response, input, husk);
+  husk.conn = link.adopt(handle.fd as number, role, slot, response, input, husk, deflate);
   if (husk.conn < 0) {
     return undefined;
   }
@@ -44,6 +44,7 @@ class Husk implements Carrier {
     private readonly link: Link,
     readonly stream: AdoptableSocket,
     readonly subprotocol: string,
+    readonly isCompressed: boolean,
   ) {}
 
   onConnEnded(): void {

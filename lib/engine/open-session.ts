@@ -45,7 +45,7 @@ export function acceptWebSocket(
   headers: HeaderTable,
   refuse: ErrorCallback,
 ): void {
-  const handshake = checkHandshake(req);
+  const handshake = checkHandshake(req, server.ws?.deflate);
   if ("status" in handshake) {
     abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
     return;
@@ -123,11 +123,12 @@ function takeStream(
   }
   const slot = session?._slot ?? 0;
   const { subprotocol } = handshake;
+  const deflate = handshake.deflate?.parameters;
   return carry(
     server._link,
     stream,
     head,
-    { role, slot, response, subprotocol },
+    { role, slot, response, subprotocol, deflate },
     server.opts.carrier ?? "auto",
   );
 }

@@ -12,6 +12,7 @@ mod registry;
 mod session;
 mod transport;
 mod upgrade;
+mod variants;
 
 pub use close_reason::CloseReason;
 pub(crate) use close_reason::INTERNAL_ERROR;
@@ -20,3 +21,4 @@ pub use outbox::{Entry, Outbox, Part};
 pub use registry::Registry;
 pub use session::{Session, StreamEnd};
 pub use transport::{Received, WebSocket};
+pub use variants::Variants;

@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::codec::engine_io::PacketType;
+use crate::codec::websocket::Deflater;
 use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::CloseReason;
@@ -201,7 +202,14 @@ impl Session {
     ///
     /// A second volatile message in a turn is dropped because a transport of Engine.IO is not writable again before
     /// the turn ends, however fast the stream takes the first.
-    pub fn send(&mut self, turn: u32, is_volatile: bool, entry: impl FnOnce() -> Entry) -> bool {
+    ///
+    /// `entry` makes it for the deflater of the session's WebSocket, if it has one.
+    pub fn send(
+        &mut self,
+        turn: u32,
+        is_volatile: bool,
+        entry: impl FnOnce(Option<&mut Deflater>) -> Entry,
+    ) -> bool {
         if self.state != State::Open
             || is_volatile && (self.last_turn == turn || !self.transport.is_writable())
         {
@@ -212,9 +220,10 @@ impl Session {
             Transport::Polling(polling) => polling.has_request(),
             Transport::WebSocket(websocket) => websocket.conn().is_some() && !websocket.is_blocked,
         };
+        let entry = entry(self.transport.deflater_mut());
         let outbox = self.transport.outbox_mut();
         let is_first = outbox.is_empty();
-        outbox.push(entry());
+        outbox.push(entry);
         is_first && can_flush
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Connection {
     pub(super) role: Role,
     /// What JavaScript has not taken of what came from it.
     pub(super) inbound: Inbound,
+    /// A little input may hold much, so it is read a little at a time.
+    pub(super) is_compressed: bool,
     /// The pending bytes that are published for its session are not 0.
     pub(super) has_pending: bool,
 }
@@ -31,7 +33,8 @@ pub(super) enum Role {
 
 impl Connection {
     pub(super) fn new(conn: u32, owner: u32, carrier: Carrier, role: Role) -> Self {
-        Self { conn, owner, carrier, role, inbound: Inbound::default(), has_pending: false }
+        let inbound = Inbound::default();
+        Self { conn, owner, carrier, role, inbound, is_compressed: false, has_pending: false }
     }
 
     /// Writes what waits in `websocket`, whose stream this is, and half-closes the stream when that is due. Returns how

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use sio::codec::websocket::DeflateParameters;
 use sio::server::core::Core;
 use sio::server::link::{Counters, Drained, Link, Role};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -151,16 +152,29 @@ impl Js {
         stream: TcpStream,
         input: &[u8],
     ) -> u32 {
+        self.give_compressed(carrier, role, slot, stream, input, None)
+    }
+
+    /// Gives a stream to the core whose response agrees to compression.
+    pub fn give_compressed(
+        &self,
+        carrier: Carrier,
+        role: Role,
+        slot: u32,
+        stream: TcpStream,
+        input: &[u8],
+        deflate: Option<DeflateParameters>,
+    ) -> u32 {
         match carrier {
             // As libuv does before anybody else has it.
             Carrier::Descriptor => {
                 stream.set_nonblocking(true).unwrap();
-                self.link.adopt(stream.as_fd(), role, slot, RESPONSE, input).unwrap()
+                self.link.adopt(stream.as_fd(), role, slot, RESPONSE, input, deflate).unwrap()
             }
             Carrier::Bridge => {
                 // Under the lock, so that no event of the bridge comes before it is known here.
                 let mut bridges = self.bridges.lock().unwrap();
-                let conn = self.link.bridge(role, slot, RESPONSE, input);
+                let conn = self.link.bridge(role, slot, RESPONSE, input, deflate);
                 bridges.add(conn, stream, &self.link);
                 conn
             }

@@ -16,6 +16,10 @@ pub(in crate::server) struct Bridge {
     unacknowledged: usize,
     /// Waits for JavaScript to catch up, so that the stream may be read again.
     resuming: Option<AbortHandle>,
+    /// Bytes that JavaScript had read before it was told not to, and that wait as the stream does.
+    held: Vec<u8>,
+    /// The peer's half ended after them.
+    is_end_held: bool,
 }
 
 impl Bridge {
@@ -63,6 +67,26 @@ impl Bridge {
     /// JavaScript was told not to read; `resuming` will tell it to read again.
     pub(in crate::server) fn pause(&mut self, resuming: AbortHandle) {
         self.resuming = Some(resuming);
+    }
+
+    /// Bytes came while nothing may be taken.
+    pub(in crate::server) fn hold(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// The end came while nothing may be taken.
+    pub(in crate::server) const fn hold_end(&mut self) {
+        self.is_end_held = true;
+    }
+
+    /// Whether there are bytes that wait.
+    pub(in crate::server) const fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Takes out what waits: the bytes, and whether the end came after them.
+    pub(in crate::server) fn release(&mut self) -> (Vec<u8>, bool) {
+        (std::mem::take(&mut self.held), std::mem::take(&mut self.is_end_held))
     }
 
     /// JavaScript was told to read again.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::codec::websocket::Deflater;
 use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::Entry;
@@ -12,6 +13,7 @@ use crate::engine::Part as EnginePart;
 use crate::engine::Registry;
 use crate::engine::Session;
 use crate::engine::StreamEnd;
+use crate::engine::Variants;
 use crate::hub::Rooms;
 use crate::server::command::Broadcast;
 use crate::server::command::Command;
@@ -53,7 +55,8 @@ impl Shard {
             Command::Open(open) => self.open(owner, &open),
             Command::Send { slot, flags, parts } => {
                 if let Some((_, mut delivery)) = self.delivery(owner) {
-                    delivery.deliver(slot, flags, || entry(parts, flags));
+                    delivery
+                        .deliver(slot, flags, |deflater| entry(parts, flags).deflated(deflater));
                 }
             }
             Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
@@ -143,19 +146,19 @@ impl Shard {
 
     fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
         self.count_broadcast();
-        let entry = entry(broadcast.parts, broadcast.flags);
+        let mut variants = Variants::new(entry(broadcast.parts, broadcast.flags));
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
         rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
-            delivery.deliver(slot, broadcast.flags, || entry.clone());
+            delivery.deliver(slot, broadcast.flags, |deflater| variants.entry(deflater));
         });
     }
 
     fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
         self.count_broadcast();
-        let entry = entry(multicast.parts, multicast.flags);
+        let mut variants = Variants::new(entry(multicast.parts, multicast.flags));
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
         for slot in multicast.slots {
-            delivery.deliver(slot, multicast.flags, || entry.clone());
+            delivery.deliver(slot, multicast.flags, |deflater| variants.entry(deflater));
         }
     }
 
@@ -239,7 +242,12 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// Delivers to one session, if it is this link's: a slot may have become another link's meanwhile.
-    fn deliver(&mut self, slot: u32, flags: SendFlags, entry: impl FnOnce() -> Entry) {
+    fn deliver(
+        &mut self,
+        slot: u32,
+        flags: SendFlags,
+        entry: impl FnOnce(Option<&mut Deflater>) -> Entry,
+    ) {
         let Some(session) = self.registry.session_mut(slot) else { return };
         if session.owner() != self.owner {
             return;

@@ -55,7 +55,20 @@ struct AfterRead {
 }
 
 #[cfg(unix)]
-async fn read_all(shard: Rc<RefCell<Shard>>, conn: u32, stream: Rc<AsyncFd<Socket>>) {
+async fn read_all(
+    shard: Rc<RefCell<Shard>>,
+    conn: u32,
+    stream: Rc<AsyncFd<Socket>>,
+    mut input: Box<[u8]>,
+) {
+    for piece in input.chunks_mut(COMPRESSED_READ_BYTES) {
+        let pause = shard.borrow().pause_of(conn);
+        if let Some(pause) = pause {
+            pause.wait().await;
+        }
+        shard.borrow_mut().receive_piece(conn, piece);
+    }
+    drop(input);
     while let Ok(mut ready) = stream.readable().await {
         let after = shard.borrow_mut().read(conn, &stream);
         if after.is_over {
@@ -91,17 +104,22 @@ async fn resume(shard: Rc<RefCell<Shard>>, conn: u32, pause: Pause) {
 }
 
 impl Shard {
-    /// Begins to read a stream. A bridge is read by JavaScript.
-    pub(super) fn start_reading(&mut self, conn: u32) {
+    /// Begins to read a stream, with input that came before. A bridge is read by JavaScript.
+    pub(super) fn start_reading(&mut self, conn: u32, input: Box<[u8]>) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
         let Some(shard) = self.itself.upgrade() else { return };
         match &mut connection.carrier {
             #[cfg(unix)]
             Carrier::Descriptor(descriptor) => {
-                let task = task::spawn_local(read_all(shard, conn, descriptor.stream()));
+                let task = task::spawn_local(read_all(shard, conn, descriptor.stream(), input));
                 descriptor.set_reading(task.abort_handle());
             }
-            Carrier::Bridge(_) => drop(shard),
+            Carrier::Bridge(_) => {
+                drop(shard);
+                if !input.is_empty() {
+                    self.receive_in_pieces(conn, &mut input.into_vec());
+                }
+            }
         }
     }
 
@@ -123,13 +141,28 @@ impl Shard {
         }
     }
 
+    /// Receives a part of what came together.
+    #[cfg(unix)]
+    fn receive_piece(&mut self, conn: u32, bytes: &mut [u8]) {
+        self.wake();
+        self.contain(|shard| shard.receive(conn, bytes));
+    }
+
     /// Reads once.
     #[cfg(unix)]
     fn read(&mut self, conn: u32, stream: &AsyncFd<Socket>) -> AfterRead {
         self.wake();
+        let mut max_len = READ_BUFFER_BYTES;
+        if self.connections.connection(conn).is_some_and(|connection| connection.is_compressed) {
+            max_len = COMPRESSED_READ_BYTES;
+            let pause = self.pause_of(conn);
+            if pause.is_some() {
+                return AfterRead { is_drained: false, is_over: false, pause };
+            }
+        }
         let mut buffer = std::mem::take(&mut self.read_buffer);
         buffer.resize(READ_BUFFER_BYTES, 0);
-        let read = read(stream, &mut buffer);
+        let read = read(stream, buffer.get_mut(..max_len).unwrap_or_default());
         match read {
             Ok(0) => self.contain(|shard| shard.stream_ended(conn, StreamEnd::Eof)),
             Ok(count) => {
@@ -144,7 +177,7 @@ impl Shard {
         AfterRead {
             // A read that does not fill the buffer has emptied the stream, so the next one would be in vain.
             is_drained: match &read {
-                Ok(count) => *count < READ_BUFFER_BYTES,
+                Ok(count) => *count < max_len,
                 Err(error) => error.kind() == ErrorKind::WouldBlock,
             },
             is_over: matches!(read, Ok(0)) || self.connections.connection(conn).is_none(),
@@ -191,37 +224,89 @@ impl Shard {
         }
     }
 
+    /// The bridge of this conn, whose link is known to be right.
+    fn bridge_of(&mut self, conn: u32) -> Option<&mut Bridge> {
+        match &mut self.connections.connection_mut(conn)?.carrier {
+            Carrier::Bridge(bridge) => Some(bridge),
+            #[cfg(unix)]
+            Carrier::Descriptor(_) => None,
+        }
+    }
+
     /// A bridge has read bytes.
     pub(super) fn receive_from_bridge(&mut self, owner: u32, conn: u32, bytes: &[u8]) {
-        if self.bridge_mut(owner, conn).is_none() {
+        // Unmasked in place, and the command buffer is shared with other shards.
+        if self.bridge_mut(owner, conn).is_some() {
+            self.receive_in_pieces(conn, &mut bytes.to_vec());
+        }
+    }
+
+    /// Receives what a bridge has read. Compressed input is taken a little at a time, and held back while JavaScript is
+    /// behind: the bridge may have been told to pause after it had read this.
+    fn receive_in_pieces(&mut self, conn: u32, bytes: &mut [u8]) {
+        let Some(connection) = self.connections.connection(conn) else { return };
+        if !connection.is_compressed {
+            self.receive(conn, bytes);
+            self.pause_bridge(conn);
             return;
         }
-        // Unmasked in place, and the command buffer is shared with other shards.
-        self.receive(conn, &mut bytes.to_vec());
-        let Some(pause) = self.pause_of(conn) else { return };
-        let Some(shard) = self.itself.upgrade() else { return };
-        if let Some(bridge) = self.bridge_mut(owner, conn)
-            && !bridge.is_paused()
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.pause_bridge(conn) {
+                if let Some(bridge) = self.bridge_of(conn) {
+                    bridge.hold(rest);
+                }
+                return;
+            }
+            let (piece, later) = rest.split_at_mut(rest.len().min(COMPRESSED_READ_BYTES));
+            self.receive(conn, piece);
+            rest = later;
+        }
+        self.pause_bridge(conn);
+    }
+
+    /// Pauses a bridge if JavaScript is behind. Returns whether it is paused, for this or from before.
+    fn pause_bridge(&mut self, conn: u32) -> bool {
+        let pause = self.pause_of(conn);
+        let Some(shard) = self.itself.upgrade() else { return false };
+        let Some(bridge) = self.bridge_of(conn) else { return false };
+        if !bridge.is_paused()
+            && let Some(pause) = pause
         {
             let link = Arc::clone(&pause.link);
             bridge.pause(task::spawn_local(resume(shard, conn, pause)).abort_handle());
             link.events().writer().bridge_pause(conn);
+            return true;
         }
+        bridge.is_paused()
     }
 
+    /// JavaScript has caught up.
     fn resume_bridge(&mut self, conn: u32) {
-        let Some(connection) = self.connections.connection_mut(conn) else { return };
-        if let Carrier::Bridge(bridge) = &mut connection.carrier {
-            bridge.resume();
-            if let Some(link) = link_of(&self.links, connection.owner) {
-                link.events().writer().bridge_resume(conn);
-            }
+        self.wake();
+        let Some(bridge) = self.bridge_of(conn) else { return };
+        bridge.resume();
+        let (mut held, has_ended) = bridge.release();
+        self.contain(|shard| shard.receive_in_pieces(conn, &mut held));
+        let Some(bridge) = self.bridge_of(conn) else { return };
+        if has_ended && bridge.is_paused() {
+            bridge.hold_end();
+        } else if has_ended {
+            self.contain(|shard| shard.stream_ended(conn, StreamEnd::Eof));
+        } else if !bridge.is_paused()
+            && let Some(connection) = self.connections.connection(conn)
+            && let Some(link) = link_of(&self.links, connection.owner)
+        {
+            link.events().writer().bridge_resume(conn);
         }
     }
 
     /// The peer of a bridge has ended its half.
     pub(super) fn bridge_ended(&mut self, owner: u32, conn: u32) {
-        if self.bridge_mut(owner, conn).is_some() {
+        let Some(bridge) = self.bridge_mut(owner, conn) else { return };
+        if bridge.is_holding() {
+            bridge.hold_end();
+        } else {
             self.stream_ended(conn, StreamEnd::Eof);
         }
     }
@@ -238,3 +323,6 @@ impl Shard {
 /// Read at once at the most: what a stream of Node reads.
 #[cfg(unix)]
 const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// The same where it may be compressed, which can be a thousandth of what comes out (RFC 1951 says 258 bytes in 2 bits).
+const COMPRESSED_READ_BYTES: usize = 8 * 1024;

@@ -20,8 +20,8 @@ fn a_poll_takes_all_there_is_in_one_payload() {
 #[test]
 fn one_entry_that_may_be_compressed_makes_the_payload_so_and_word_is_given() {
     let mut bench = Bench::polling();
-    bench.session.send(1, false, || message("a").flagged(false, true));
-    bench.session.send(1, false, || message("b").flagged(true, true));
+    bench.session.send(1, false, |_| message("a").flagged(false, true));
+    bench.session.send(1, false, |_| message("b").flagged(true, true));
     bench.poll(1);
     assert_eq!(bench.events(), ["respond 1 4a|4b compressed", "sent 2"]);
 }
