@@ -43,3 +43,52 @@ impl Variants {
         entry
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Variants;
+    use crate::codec::websocket::Compression;
+    use crate::codec::websocket::DeflateParameters;
+    use crate::codec::websocket::Deflater;
+    use crate::engine::outbox::Entry;
+    use crate::engine::outbox::Part;
+
+    fn variants(text: &str, compress: bool) -> Variants {
+        Variants::new(
+            Entry::message([Part::Text(text.as_bytes())].into_iter()).flagged(compress, false),
+        )
+    }
+
+    fn deflater(window_bits: u8, has_outgoing_context: bool) -> Deflater {
+        let compression = Compression { window_bits, threshold: 20, ..Compression::default() };
+        let parameters = DeflateParameters { compression, ..DeflateParameters::default() };
+        Deflater::new(&DeflateParameters { has_outgoing_context, ..parameters })
+    }
+
+    #[test]
+    fn a_form_is_made_once_for_all_who_can_take_it() {
+        let mut variants = variants(&"again ".repeat(50), true);
+        let mut form = |deflater: Option<&mut Deflater>| variants.entry(deflater).frames().as_ptr();
+        let (plain, large) = (form(None), form(Some(&mut deflater(15, false))));
+        let small = form(Some(&mut deflater(9, true)));
+        assert_eq!(form(Some(&mut deflater(15, true))), large);
+        assert_eq!(form(Some(&mut deflater(9, false))), small);
+        assert_eq!(form(None), plain);
+        assert_eq!(variants.deflated.len(), 2);
+        let plain_len = variants.plain.frames().len();
+        assert!(
+            variants.deflated.iter().flat_map(|(_, entry)| entry).all(|entry| {
+                entry.frames()[0] == 0xc1 && entry.frames().len() < plain_len / 10
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_short_or_not_to_be_compressed_has_one_form() {
+        for (text, compress) in [("again ".repeat(50), false), ("short".to_owned(), true)] {
+            let mut variants = variants(&text, compress);
+            let plain = variants.entry(None).frames().as_ptr();
+            assert_eq!(variants.entry(Some(&mut deflater(15, true))).frames().as_ptr(), plain);
+        }
+    }
+}

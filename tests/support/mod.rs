@@ -89,6 +89,23 @@ impl Js {
         self.bridges.lock().unwrap().set_busy(true);
     }
 
+    /// The same, but bridges go on reading.
+    pub fn be_busy_but_for_bridges(&self) {
+        self.is_busy.store(true, Ordering::SeqCst);
+    }
+
+    /// Drains once, while JavaScript is busy otherwise: how many bytes of events there were, and those for the test.
+    pub fn drain_once(&self, room: usize) -> (usize, Vec<Event>) {
+        let mut buffer = vec![0; room];
+        let Drained::Bytes { written, .. } = self.link.drain(&mut buffer) else {
+            panic!("more than fits in {room} bytes")
+        };
+        let mut events = events::parse(&buffer[..written]);
+        let mut bridges = self.bridges.lock().unwrap();
+        events.retain(|event| !bridges.take(event));
+        (written, events)
+    }
+
     /// Drains again.
     pub fn be_idle(&self) {
         self.is_busy.store(false, Ordering::SeqCst);
