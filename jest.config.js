@@ -17,7 +17,7 @@ module.exports = {
       },
     ],
   },
-  // Build output and agents of other tools are never a place to look for tests or modules.
+  // Build output is never a place to look for tests or modules.
   modulePathIgnorePatterns: ["<rootDir>/target/", "<rootDir>/npm/"],
   testTimeout: 10_000,
   maxWorkers: 2,

@@ -30,13 +30,17 @@ describe("ledger", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test("a row has a suite, a title and a reason", () => {
-    const head = "| case | reason |\n| --- | --- |\n";
-    expect(parseLedger(`${head}| acks › a \\| b | because |\n`)).toEqual([
-      { suite: "acks", title: "a | b", reason: "because" },
+  test("a row has a suite, a title, a carrier and a reason", () => {
+    const head = "| case | carrier | reason |\n| --- | --- | --- |\n";
+    expect(parseLedger(`${head}| acks › a \\| b | any | because |\n`)).toEqual([
+      { suite: "acks", title: "a | b", carrier: "any", reason: "because" },
     ]);
     expect(parseLedger(head)).toEqual([]);
-    for (const row of ["| acks | because |", "| acks › a | |", "| acks › a |"]) {
+    for (const row of [
+      "| acks | any | because |",
+      "| acks › a | any | |",
+      "| acks › a | wire | because |",
+    ]) {
       expect(() => parseLedger(head + row)).toThrow("not a row");
     }
   });

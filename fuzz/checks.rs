@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-use sio::codec::engine_io::{Packet, PacketData, Packets, append_binary, append_text};
+use sio::codec::engine_io::{
+    BinaryForm, Packet, PacketData, PacketError, PacketType, Packets, append_binary,
+    append_binary_frame, append_text, append_text_frame, v3,
+};
 use sio::codec::websocket::{
     Compression, DeflateParameters, Deflater, Expected, FrameHeader, Incoming, Inflater, Input,
     MessageDecoder, Opcode, ProtocolError, ServerFrames, append_frame,
@@ -145,6 +148,42 @@ pub(crate) fn payload_decode(data: &[u8]) {
     let encoded = String::from_utf8(encoded).expect("text and base64 are UTF-8");
     let again: Vec<_> = Packets::new(&encoded).flatten().collect();
     assert!(again.iter().eq(packets));
+}
+
+/// Payloads of revision 3, text and binary: the same.
+pub(crate) fn payload_v3_decode(data: &[u8]) {
+    check_v3(&v3::BinaryPackets::new(data).collect::<Vec<_>>());
+    if let Ok(payload) = std::str::from_utf8(data) {
+        check_v3(&v3::TextPackets::new(payload).collect::<Vec<_>>());
+    }
+}
+
+fn check_v3(items: &[Result<Packet<'_>, PacketError>]) {
+    assert!(items.iter().rev().skip(1).all(Result::is_ok));
+    let mut frames = Vec::new();
+    let mut sent = Vec::new();
+    for packet in items.iter().flatten() {
+        match &packet.data {
+            PacketData::Text(text) => {
+                append_text_frame(&mut frames, packet.packet_type, text.as_bytes());
+            }
+            PacketData::Binary(bytes) if packet.packet_type == PacketType::Message => {
+                append_binary_frame(&mut frames, BinaryForm::TypedBytes, bytes);
+            }
+            // A server sends no other binary packets.
+            PacketData::Binary(_) => continue,
+        }
+        sent.push(packet);
+    }
+    let mut payload = Vec::new();
+    let is_binary = v3::append_frames(&mut payload, std::iter::once(&*frames));
+    let again: Vec<_> = match std::str::from_utf8(&payload) {
+        _ if is_binary || payload.is_empty() => {
+            v3::BinaryPackets::new(&payload).flatten().collect()
+        }
+        payload => v3::TextPackets::new(payload.expect("text is UTF-8")).flatten().collect(),
+    };
+    assert!(again.iter().eq(sent));
 }
 
 /// Commands: an error is the last item, and no list or part is longer than the buffer that it came from.

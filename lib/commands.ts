@@ -21,6 +21,8 @@ export const FILTERED = 8;
 export interface SessionOptions {
   websocket: boolean;
   protocol: number;
+  /** The client takes binary messages only as base64. */
+  textOnly: boolean;
   pingInterval: number;
   pingTimeout: number;
   upgradeTimeout: number;
@@ -63,6 +65,7 @@ const EXACT_ABOVE = 8 * 1024;
 
 export class CommandWriter extends CommandBuffer {
   private groupEncoded: string | Part[] | undefined;
+  private groupParts: string | Part[] = "";
   private groupOptions: object | undefined;
   private groupFlags = 0;
   private groupSlots = new Uint32Array(256);
@@ -72,7 +75,8 @@ export class CommandWriter extends CommandBuffer {
   open(slot: number, handshake: string, options: SessionOptions): void {
     const at = this.begin(HEAD + 6 * 4 + bound(handshake));
     const word = at >> 2;
-    const flags = (options.websocket ? 1 : 0) | (options.protocol === 3 ? 2 : 0);
+    const flags =
+      (options.websocket ? 1 : 0) | (options.protocol === 3 ? 2 : 0) | (options.textOnly ? 4 : 0);
     this.words[word + 2] = slot;
     this.words[word + 3] = milliseconds(options.pingInterval);
     this.words[word + 4] = milliseconds(options.pingTimeout);
@@ -138,6 +142,7 @@ export class CommandWriter extends CommandBuffer {
       this.startTurn();
       this.groupOptions = options;
       this.groupEncoded = encoded;
+      this.groupParts = snapshot(encoded);
       this.groupFlags = flags;
     } else if (this.groupCount === this.groupSlots.length) {
       const grown = new Uint32Array(this.groupSlots.length * 2);
@@ -175,12 +180,12 @@ export class CommandWriter extends CommandBuffer {
     this.two(KIND.poll, 0, slot, request);
   }
 
-  /** A pong arrived in a POST body. */
+  /** The client's half of the heartbeat arrived in a POST body: a pong, or in protocol 3 a ping, which the core answers. */
   pong(slot: number): void {
     this.one(KIND.pong, 0, slot);
   }
 
-  /** Another packet than a pong arrived in a POST body. */
+  /** Another packet than that arrived in a POST body. */
   received(slot: number): void {
     this.one(KIND.received, 0, slot);
   }
@@ -236,19 +241,20 @@ export class CommandWriter extends CommandBuffer {
   }
 
   protected closeGroup(): void {
-    const encoded = this.groupEncoded;
-    if (this.groupOptions === undefined || encoded === undefined) {
+    if (this.groupOptions === undefined) {
       return;
     }
+    const { groupParts: parts } = this;
     const count = this.groupCount;
     this.groupOptions = undefined;
     this.groupEncoded = undefined;
+    this.groupParts = "";
     this.groupCount = 0;
-    const at = this.room(HEAD + 4 + count * 4 + boundParts(encoded));
+    const at = this.room(HEAD + 4 + count * 4 + boundParts(parts));
     const word = (at >> 2) + 2;
     this.words[word] = count;
     this.words.set(this.groupSlots.subarray(0, count), word + 1);
-    const end = this.writeParts((word + 1 + count) << 2, encoded);
+    const end = this.writeParts((word + 1 + count) << 2, parts);
     this.commit(KIND.multicast, this.groupFlags, at, end);
   }
 
@@ -277,6 +283,13 @@ export class CommandWriter extends CommandBuffer {
     }
     return at;
   }
+}
+
+/** The bytes of this moment: a group is written when it ends, and users may reuse their memory before that. */
+function snapshot(parts: string | Part[]): string | Part[] {
+  return typeof parts === "string"
+    ? parts
+    : parts.map((part) => (typeof part === "string" ? part : Buffer.from(bytesOf(part))));
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {

@@ -20,15 +20,15 @@ export interface SessionSink {
   onClosed(reason: CloseReason, description: string): void;
   /** The core has forgotten the session; its slot may be given to another one. */
   onEnded(): void;
-  /** Answers a parked poll. */
-  onRespond(request: number, payload: string, compress: boolean): void;
+  /** Answers a parked poll; bytes are a binary payload of protocol 3. */
+  onRespond(request: number, payload: string | Buffer, compress: boolean): void;
   /** The candidate sent its probe. */
   onUpgrading(conn: number): void;
   /** The candidate now carries the session. */
   onUpgraded(conn: number): void;
   /** The candidate is gone; the session stays on polling. */
   onUpgradeFailed(conn: number): void;
-  /** A pong came over the WebSocket (observed sessions). */
+  /** The client's half of the heartbeat came over the WebSocket (observed sessions). */
   onHeartbeat(): void;
   /** A ping was sent (observed sessions). */
   onPingSent(): void;
@@ -91,8 +91,12 @@ const REASONS: readonly CloseReason[] = [
   "parse error",
 ];
 
+// Flags of MESSAGE.
 const BINARY = 1;
 const ASCII = 2;
+// Flags of RESPOND.
+const RESPOND_COMPRESS = 1;
+const RESPOND_BINARY = 2;
 /** Where the bytes of a MESSAGE, CLOSED or BRIDGE_WRITE record begin; those of a RESPOND come one word later. */
 const BYTES = 16;
 
@@ -208,8 +212,12 @@ export class EventReader {
         break;
       case EVENT.respond: {
         const length = this.words[word + 4] as number;
-        const payload = this.buffer.utf8Slice(at + BYTES + 4, at + BYTES + 4 + length);
-        session.onRespond(argument, payload, (flags & 1) !== 0);
+        const start = at + BYTES + 4;
+        const payload =
+          (flags & RESPOND_BINARY) !== 0
+            ? this.copy(start, length)
+            : this.buffer.utf8Slice(start, start + length);
+        session.onRespond(argument, payload, (flags & RESPOND_COMPRESS) !== 0);
         break;
       }
       case EVENT.upgrading:

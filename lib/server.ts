@@ -205,10 +205,14 @@ export class Server<
       );
     }
     const port = portOf(srv);
-    const httpServer = port === undefined ? (srv as TServerInstance) : listenOn(port);
+    const httpServer = port === undefined ? (srv as TServerInstance) : emptyServer();
     Object.assign(opts, this.opts);
     opts.path = opts.path || this._path;
     this.initEngine(httpServer, opts);
+    if (port !== undefined) {
+      debug("binding to %d", port);
+      httpServer.listen(port); // last: options that are refused leave nothing behind that listens
+    }
     return this;
   }
 
@@ -430,13 +434,11 @@ function portOf(srv: unknown): number | undefined {
 }
 
 /** An http server that has nothing of its own to answer. */
-function listenOn(port: number): TServerInstance {
-  debug("creating http server and binding to %d", port);
-  const server = createServer((_req, res) => {
+function emptyServer(): TServerInstance {
+  return createServer((_req, res) => {
     res.writeHead(404);
     res.end();
   });
-  return server.listen(port);
 }
 
 /** Whether `new` works; does not for arrow functions. Calls nothing. */

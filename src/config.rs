@@ -16,6 +16,8 @@ pub enum Protocol {
 pub struct Config {
     /// Which protocol the client speaks.
     pub protocol: Protocol,
+    /// The client takes binary messages as bytes; else (`b64` in its query) as base64.
+    pub supports_binary: bool,
     /// `pingInterval`: from the opening, or from a pong, to the next ping.
     pub ping_interval_ms: u32,
     /// `pingTimeout`: how long a pong may take.
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             protocol: Protocol::V4,
+            supports_binary: true,
             ping_interval_ms: PING_INTERVAL_MS,
             ping_timeout_ms: PING_TIMEOUT_MS,
             upgrade_timeout_ms: UPGRADE_TIMEOUT_MS,

@@ -4,8 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use sio::codec::engine_io::{
-    Packet, PacketData, PacketError, PacketType, Packets, append_binary, append_binary_frame,
-    append_frames, append_text, append_text_frame,
+    BinaryForm, Packet, PacketData, PacketError, PacketType, Packets, append_binary,
+    append_binary_frame, append_frames, append_text, append_text_frame, v3,
 };
 use sio::codec::websocket::{Opcode, ServerFrames};
 
@@ -45,7 +45,7 @@ proptest! {
                 }
                 Sent::Binary(bytes) => {
                     append_binary(&mut payload, bytes);
-                    append_binary_frame(&mut frames, bytes);
+                    append_binary_frame(&mut frames, BinaryForm::Bytes, bytes);
                 }
             }
         }
@@ -77,6 +77,59 @@ proptest! {
         prop_assert!(packets.len() == parts.len() || last.is_err());
         for (packet, part) in packets.iter().zip(parts) {
             prop_assert_eq!(packet, &Packet::decode_text(part));
+        }
+    }
+
+    #[test]
+    fn packets_of_revision_3_pass_through_polling_and_websocket_unchanged(
+        sent in vec(sent(), 1..8),
+        is_text_only: bool,
+    ) {
+        let form = if is_text_only { BinaryForm::TypedBase64 } else { BinaryForm::TypedBytes };
+        let mut frames = Vec::new();
+        for packet in &sent {
+            match packet {
+                Sent::Text(packet_type, text) => append_text_frame(&mut frames, *packet_type, text.as_bytes()),
+                Sent::Binary(bytes) => append_binary_frame(&mut frames, form, bytes),
+            }
+        }
+        let expected: Vec<_> = sent.iter().map(|packet| Ok(packet.as_packet())).collect();
+
+        let mut payload = Vec::new();
+        let is_binary = v3::append_frames(&mut payload, std::iter::once(&*frames));
+        let has_binary = sent.iter().any(|packet| matches!(packet, Sent::Binary(_)));
+        prop_assert_eq!(is_binary, has_binary && !is_text_only);
+        let decoded: Vec<_> = if is_binary {
+            v3::BinaryPackets::new(&payload).collect()
+        } else {
+            v3::TextPackets::new(std::str::from_utf8(&payload).unwrap()).collect()
+        };
+        prop_assert_eq!(&decoded, &expected);
+
+        let decoded: Vec<_> = ServerFrames::new(&frames)
+            .map(|(opcode, message)| match opcode {
+                Opcode::Binary => Ok(v3::decode_binary(message)),
+                _ => v3::decode_text(std::str::from_utf8(message).unwrap()),
+            })
+            .collect();
+        prop_assert_eq!(decoded, expected);
+    }
+
+    #[test]
+    fn any_text_payload_of_revision_3_has_at_most_one_error_at_the_end(payload in "([0-9]?:?[0-9b:A-Dé😀]?){0,12}") {
+        let packets: Vec<_> = v3::TextPackets::new(&payload).collect();
+        if let Some((_, before)) = packets.split_last() {
+            prop_assert!(before.iter().all(Result::is_ok));
+        }
+    }
+
+    #[test]
+    fn any_binary_payload_of_revision_3_has_at_most_one_error_at_the_end(
+        payload in vec(prop_oneof![0..=9_u8, b'0'..=b'b', 255..=255_u8, any::<u8>()], 0..40),
+    ) {
+        let packets: Vec<_> = v3::BinaryPackets::new(&payload).collect();
+        if let Some((_, before)) = packets.split_last() {
+            prop_assert!(before.iter().all(Result::is_ok));
         }
     }
 }

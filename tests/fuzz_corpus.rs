@@ -28,6 +28,11 @@ fn payloads() {
 }
 
 #[test]
+fn payloads_of_revision_3() {
+    replay("payload_v3_decode", checks::payload_v3_decode);
+}
+
+#[test]
 fn commands() {
     replay("commands_decode", checks::commands_decode);
 }

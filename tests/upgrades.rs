@@ -241,10 +241,13 @@ fn a_polling_session_that_closes_tells_the_next_get() {
     js.submit(
         Commands::default().poll(slot, 1).send(slot, 0, &[Part::Text("a")]).close(slot, false),
     );
+    // The close packet never shares a payload with messages.
+    assert_eq!(js.event(), Event::respond(slot, 1, "4a"));
+    js.submit(Commands::default().poll(slot, 2));
     assert_eq!(
         js.events(),
         [
-            Event::respond(slot, 1, "4a\u{1e}1"),
+            Event::respond(slot, 2, "6\u{1e}1"),
             Event::closed(slot, Reason::ForcedClose, ""),
             Event::Ended { slot },
         ]

@@ -102,7 +102,7 @@ fn bytes_that_came_with_the_request_are_not_lost(carrier: Carrier) {
         assert_eq!(js.events(), [Event::text(slot, "a"), Event::text(slot, "b")]);
         peer.expect_response();
         assert_eq!(peer.text(), "0{}");
-        js.link.submit(Commands::default().close(slot, false).bytes());
+        js.link.submit(Commands::default().close(slot, false).bytes()).unwrap();
         assert_eq!(peer.expect_close(), None);
         peer.expect_fin();
         drop(peer);

@@ -16,7 +16,7 @@ describeBoth("connection", (implementation) => {
       expect(client.id).toBe(socket.id);
     });
 
-    it(`conn.transport.name tells the transport of a ${label} client`, async () => {
+    it(`conn.transport.name tells the transport of a client over ${label}`, async () => {
       const { socket } = await startPair(implementation, {}, { transports });
       if (label === "upgrade") {
         if (socket.conn.transport.name !== "websocket") {

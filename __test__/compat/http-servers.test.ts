@@ -37,7 +37,7 @@ describeBoth("http servers", (implementation) => {
 
   for (const { label: kind, create } of SECURE) {
     for (const { label, transports } of TRANSPORTS) {
-      it(`${kind} serves a ${label} client: events, acks, binary, broadcast, the end`, async () => {
+      it(`${kind} serves a client over ${label}: events, acks, binary, broadcast, the end`, async () => {
         const server = create();
         const io = track(new Server(server));
         const port = await listenOnFreePort(server);

@@ -144,7 +144,7 @@ describeBoth("transports", (implementation) => {
       expect(internals(socket.conn).peerCertificate).toBe("mine");
     });
 
-    it(`a heartbeat keeps an idle ${label} client connected`, async () => {
+    it(`a heartbeat keeps an idle client connected over ${label}`, async () => {
       const { socket, client } = await startPair(
         implementation,
         { pingInterval: 40, pingTimeout: 1_000 },

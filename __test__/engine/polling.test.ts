@@ -3,102 +3,12 @@
  * must leave the same trace: answers to the byte, events in order.
  */
 import { once } from "node:events";
-import { createServer, type Server as HttpServer } from "node:http";
 import { gunzipSync, inflateSync } from "node:zlib";
 import * as reference from "engine.io";
 import * as ours from "../../lib/engine";
 import { FakeLink } from "./fake-link";
-import { RawPeer, stable } from "./raw";
-
-/** One run of a case on one implementation. */
-class Run {
-  readonly trace: unknown[] = [];
-  readonly peers: RawPeer[] = [];
-  sid = "";
-
-  constructor(
-    readonly server: HttpServer,
-    readonly engine: any,
-  ) {}
-
-  async peer(): Promise<RawPeer> {
-    const peer = await RawPeer.connect(this.server);
-    this.peers.push(peer);
-    return peer;
-  }
-
-  /** Sends a request of the session on a connection of its own. */
-  async send(method: string, body = "", headers = ""): Promise<RawPeer> {
-    const peer = await this.peer();
-    const length =
-      method === "POST" ? `Content-Length: ${Buffer.byteLength(body, "latin1")}\r\n` : "";
-    peer.write(
-      `${method} /engine.io/?EIO=4&transport=polling&sid=${this.sid} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${length}${headers}\r\n${body}`,
-    );
-    return peer;
-  }
-
-  /** Sends a request and records the answer. */
-  async answer(method: string, body = "", headers = ""): Promise<string> {
-    const response = stable(await (await this.send(method, body, headers)).untilClosed());
-    this.trace.push(response);
-    return response;
-  }
-
-  async record(peer: RawPeer): Promise<void> {
-    this.trace.push(stable(await peer.untilClosed()));
-  }
-
-  /** Waits until the server has parked a GET. */
-  async parked(conn: any): Promise<RawPeer> {
-    const peer = await this.send("GET");
-    while (!conn.transport.writable) {
-      await new Promise(setImmediate);
-    }
-    return peer;
-  }
-}
-
-type Case = (run: Run, conn: any) => Promise<void>;
-
-/** engine.io's closed sessions keep a timer of 30 seconds; the test run need not wait for it. */
-const REFERENCE_CLOSE_TIMEOUT_MS = 300;
-
-async function play(engine: any, play: Case, headers = ""): Promise<unknown[]> {
-  const server = createServer();
-  engine.attach(server);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const run = new Run(server, engine);
-  try {
-    const connection = once(engine, "connection");
-    const peer = await run.peer();
-    peer.write(
-      `GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`,
-    );
-    const response = await peer.untilClosed();
-    run.sid = /"sid":"([\w-]{20})"/.exec(response)?.[1] ?? "";
-    run.trace.push(stable(response));
-    const [conn] = await connection;
-    if (engine instanceof reference.Server) {
-      conn.transport.closeTimeout = REFERENCE_CLOSE_TIMEOUT_MS;
-    }
-    for (const event of ["close", "heartbeat"]) {
-      conn.on(event, (...args: unknown[]) => run.trace.push([event, ...args.map(String)]));
-    }
-    for (const event of ["packet", "data", "message"]) {
-      conn.on(event, (value: unknown) => run.trace.push([event, value]));
-    }
-    await play(run, conn);
-    return run.trace;
-  } finally {
-    for (const { socket } of run.peers) {
-      socket.destroy();
-    }
-    engine.close();
-    server.close();
-  }
-}
+import { type Case, play } from "./polling-run";
+import { stable, unchunk } from "./raw";
 
 async function compare(options: object, body: Case, headers = ""): Promise<unknown[]> {
   const expected = await play(new reference.Server(options), body, headers);
@@ -331,8 +241,17 @@ describe("engine: polling", () => {
       run.trace.push("sent b", transport === conn.transport),
     );
     run.trace.push(conn.writeBuffer.length);
-    await run.record(waiting);
+    // Not recorded: whether "b" still catches this answer or waits for the next GET is a matter of when the core gets to it.
+    await waiting.untilClosed();
+  });
+
+  check("a send that finds no GET waits for it", async (run, conn) => {
+    conn.on("drain", () => run.trace.push("drain"));
+    conn.send("a", () => run.trace.push("sent a"));
+    conn.send("b");
+    run.trace.push(conn.transport.writable, conn.writeBuffer.length);
     await run.answer("GET");
+    run.trace.push(conn.writeBuffer.length);
   });
 
   check(
@@ -412,16 +331,3 @@ describe("engine: polling", () => {
     },
   );
 });
-
-function unchunk(content: string): string {
-  let plain = "";
-  for (let rest = content; ; ) {
-    const [size = "0", after = ""] = rest.split(/\r\n(.*)/s);
-    const length = Number.parseInt(size, 16);
-    if (length === 0) {
-      return plain;
-    }
-    plain += after.slice(0, length);
-    rest = after.slice(length + 2);
-  }
-}

@@ -55,6 +55,20 @@ export async function exchange(server: HttpServer, request: string): Promise<str
 export function stable(response: string): string {
   return response
     .replace(/^Date: .*$/gm, "Date: …")
-    .replace(/"sid":"[\w-]{20}"/, '"sid":"…"')
+    .replace(/(\\?"sid\\?":\\?")[\w-]{20}/, "$1…")
     .replace(/^(Set-Cookie: \w+)=[\w-]{20};/gm, "$1=…;");
+}
+
+/** The body of a chunked response. */
+export function unchunk(content: string): string {
+  let plain = "";
+  for (let rest = content; ; ) {
+    const [size = "0", after = ""] = rest.split(/\r\n(.*)/s);
+    const length = Number.parseInt(size, 16);
+    if (length === 0) {
+      return plain;
+    }
+    plain += after.slice(0, length);
+    rest = after.slice(length + 2);
+  }
 }

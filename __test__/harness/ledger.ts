@@ -10,8 +10,12 @@ export interface LedgerRow {
   suite: string;
   /** The title that was given to `it`. */
   title: string;
+  /** The carrier of connections that it fails on. */
+  carrier: "any" | "adopted" | "bridge";
   reason: string;
 }
+
+const CARRIERS: readonly string[] = ["any", "adopted", "bridge"];
 
 /** Separates the suite from the title, here and in the table. */
 const SEPARATOR = " › ";
@@ -27,14 +31,15 @@ export function parseLedger(markdown: string): LedgerRow[] {
       .split(/(?<!\\)\|/)
       .slice(1, -1)
       .map((cell) => cell.trim().replaceAll("\\|", "|"));
-    const [name = "", reason = ""] = cells;
+    const [name = "", carrier = "", reason = ""] = cells;
     const cut = name.indexOf(SEPARATOR);
-    if (cells.length !== 2 || cut < 0 || reason === "") {
-      throw new Error(`not a row "| suite › case | reason |": ${line}`);
+    if (cells.length !== 3 || cut < 0 || !CARRIERS.includes(carrier) || reason === "") {
+      throw new Error(`not a row "| suite › case | carrier | reason |": ${line}`);
     }
     return {
       suite: name.slice(0, cut),
       title: name.slice(cut + SEPARATOR.length),
+      carrier: carrier as LedgerRow["carrier"],
       reason,
     };
   });

@@ -38,7 +38,7 @@ describeBoth("process exit", (implementation) => {
 
   for (const behaviour of ["close on demand", "close engine on demand"]) {
     for (const { label, transports } of TRANSPORTS) {
-      it(`${behaviour} with a ${label} client: the process ends, and the client is told`, async () => {
+      it(`${behaviour} with a client over ${label}: the process ends, and the client is told`, async () => {
         const { finished, connect } = await startServerProcess(implementation, behaviour);
         const client = await connect({ transports });
         const there = once(client, "disconnect");

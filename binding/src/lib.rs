@@ -96,8 +96,9 @@ impl BindingLink {
         let packed = commands
             .get(..length as usize)
             .ok_or_else(|| napi::Error::from_reason("length exceeds the buffer"))?;
-        self.link.submit(packed);
-        Ok(())
+        self.link
+            .submit(packed)
+            .map_err(|error| napi::Error::from_reason(format!("sio-rs: {error}")))
     }
 
     /// Gives the stream behind a descriptor to the core; -1 when it could not be duplicated.

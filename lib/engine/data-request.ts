@@ -1,5 +1,5 @@
 /**
- * The body of one POST on its way in: the limit, the abort, the text in the end.
+ * The body of one POST on its way in: the limit, the abort, the bytes in the end.
  *
  * Its listeners are shared functions; a request finds its state under a symbol.
  */
@@ -9,19 +9,22 @@ import type { EngineRequest } from "./request";
 /** Who is told what becomes of the body. */
 export interface DataReceiver {
   /** The whole body has arrived. */
-  onBody(request: DataRequest, text: string): void;
+  onBody(request: DataRequest, body: Buffer): void;
   /** The body is longer than allowed; the rest of it is ignored. */
   onBodyTooLarge(request: DataRequest): void;
   /** The connection was lost before the end. */
   onBodyAborted(request: DataRequest): void;
 }
 
+const EMPTY = Buffer.alloc(0);
+
 const kDataRequest = Symbol("data request");
 
 type Tagged = EngineRequest & { [kDataRequest]?: DataRequest };
 
 export class DataRequest {
-  private chunks: Buffer[] = [];
+  /** Its first `length` bytes have arrived. One buffer, because a peer may send a body byte by byte, and each byte would be an object. */
+  private body: Buffer = EMPTY;
   private length = 0;
 
   constructor(
@@ -45,21 +48,29 @@ export class DataRequest {
   add(chunk: Buffer | string): void {
     // A middleware may have chosen an encoding.
     const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    const start = this.length;
     this.length += bytes.length;
     if (this.length > this.limit) {
       this.release();
+      this.body = EMPTY;
       this.receiver.onBodyTooLarge(this);
+    } else if (start === 0) {
+      this.body = bytes; // nearly every body comes in one piece
     } else {
-      this.chunks.push(bytes);
+      if (this.length > this.body.length) {
+        const grown = Buffer.allocUnsafe(this.length * 2);
+        this.body.copy(grown, 0, 0, start);
+        this.body = grown;
+      }
+      bytes.copy(this.body, start);
     }
   }
 
   end(): void {
     this.release();
-    const { chunks } = this;
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.length);
-    this.chunks = [];
-    this.receiver.onBody(this, body.toString("utf8"));
+    const body = this.body.subarray(0, this.length);
+    this.body = EMPTY;
+    this.receiver.onBody(this, body);
   }
 
   abort(): void {

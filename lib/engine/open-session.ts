@@ -15,6 +15,7 @@ import {
   responseHead,
   responseLines,
 } from "./handshake";
+import { pollingTransportFor } from "./jsonp";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
@@ -29,8 +30,8 @@ export function openPollingSession(
   refuse: ErrorCallback,
 ): void {
   identify(server, req, refuse, (id) => {
-    const session = new Socket(id, server, req, 4);
-    session._open(false);
+    const session = new Socket(id, server, req, protocolOf(req));
+    session._open(pollingTransportFor(session, req));
     server._register(session);
     session.transport.onRequest(req);
   });
@@ -76,7 +77,7 @@ interface UpgradeRequest {
 
 function openWebSocketSession(request: UpgradeRequest, id: string): void {
   const { server, req } = request;
-  const session = new Socket(id, server, req, 4);
+  const session = new Socket(id, server, req, protocolOf(req));
   const carrier = takeStream(request, Role.Direct, session);
   if (carrier !== undefined) {
     session._setCarrier(carrier);
@@ -119,7 +120,7 @@ function takeStream(
     return undefined; // refused, or a listener has destroyed it
   }
   if (role === Role.Direct) {
-    session?._open(true);
+    session?._open();
   }
   const slot = session?._slot ?? 0;
   const { subprotocol } = handshake;
@@ -159,8 +160,7 @@ function identify(
   open: (id: string) => void,
 ): void {
   const protocol = protocolOf(req);
-  // Revision 3 is not spoken yet, so `allowEIO3` does not let it in either.
-  if (protocol !== 4) {
+  if (protocol === 3 && !server.opts.allowEIO3) {
     refuse(ERRORS.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
     return;
   }

@@ -57,7 +57,7 @@ export interface ServerOptions {
   cookie?: CookieOptions | boolean;
   /** Handed to the `cors` package. */
   cors?: CorsOptions | CorsOptionsDelegate | false;
-  /** Accepted for compatibility; clients of revision 3 are refused yet. */
+  /** Whether clients of revision 3 of the protocol, those of socket.io 2, are accepted; false. */
   allowEIO3?: boolean;
   /** Who moves the bytes of a WebSocket: the core where it can (`auto`), or always JavaScript (`bridge`). */
   carrier?: "auto" | "bridge";

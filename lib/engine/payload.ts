@@ -18,9 +18,12 @@ export const PACKET_TYPES = [
 /** The name of a packet type; `error` stands for an undecodable packet. */
 export type PacketType = (typeof PACKET_TYPES)[number] | "error";
 
+/** All types but `message`; undefined for a binary packet of protocol 3 whose type does not exist. */
+export type ControlType = Exclude<PacketType, "message"> | undefined;
+
 /** An engine packet as `packet` and `packetCreate` listeners see it. */
 export interface Packet {
-  type: PacketType;
+  type: PacketType | undefined;
   data?: any;
   options?: { compress?: boolean; [key: string]: unknown };
 }
@@ -30,11 +33,16 @@ const DIGIT_ZERO = 0x30;
 const MESSAGE = 4;
 const LETTER_B = 0x62;
 
+/** A payload of one packet that carries nothing, named by its digit. */
+export function barePayload(protocol: 3 | 4, digit: string): string {
+  return protocol === 3 ? `1:${digit}` : digit;
+}
+
 /** Whom the packets of a payload are given to, one by one, in order. */
 export interface PacketReceiver {
   /** An empty text message has no data at all, as in engine.io. */
   onPolledMessage(data: string | Buffer | undefined): void;
-  onPolledControl(type: Exclude<PacketType, "message">, data: string | undefined): void;
+  onPolledControl(type: ControlType, data: string | Buffer | undefined): void;
 }
 
 /** Delivers every packet up to the first undecodable one, which is delivered as `error`. */
@@ -51,8 +59,8 @@ export function deliverPayload(payload: string, receiver: PacketReceiver): void 
   deliverPacket(start === 0 ? payload : payload.slice(start), receiver);
 }
 
-/** Returns false for an undecodable packet. */
-function deliverPacket(packet: string, receiver: PacketReceiver): boolean {
+/** Delivers a packet without a payload around it. Returns false for an undecodable one. */
+export function deliverPacket(packet: string, receiver: PacketReceiver): boolean {
   const first = packet.charCodeAt(0);
   if (first === LETTER_B) {
     // Lenient as Node's decoder is: other characters are skipped, the URL-safe alphabet is understood.

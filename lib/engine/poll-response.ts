@@ -31,26 +31,27 @@ export function respond(
   session: Session,
   req: EngineRequest,
   res: ServerResponse,
-  payload: string,
+  body: string | Buffer,
   compress: boolean,
   done: () => void,
 ): void {
-  const headers: HeaderTable = { "Content-Type": "text/plain; charset=UTF-8" };
-  const bytes = Buffer.byteLength(payload);
+  const type = typeof body === "string" ? "text/plain; charset=UTF-8" : "application/octet-stream";
+  const headers: HeaderTable = { "Content-Type": type };
+  const bytes = Buffer.byteLength(body);
   const encoding = compress ? encodingFor(session, req, bytes) : undefined;
   if (encoding !== undefined) {
     headers["Content-Encoding"] = encoding;
     res.writeHead(200, completeHeaders(session, req, headers));
-    compressInto(res, encoding, session.server.opts.httpCompression, payload, done);
+    compressInto(res, encoding, session.server.opts.httpCompression, body, done);
     return;
   }
   headers["Content-Length"] = bytes;
   res.writeHead(200, completeHeaders(session, req, headers));
-  res.end(payload);
+  res.end(body);
   done();
 }
 
-/** How a payload of `bytes` bytes that may be compressed will be: undefined means not at all. */
+/** How a body of `bytes` bytes that may be compressed will be: undefined means not at all. */
 export function encodingFor(
   session: Session,
   req: EngineRequest,
@@ -69,7 +70,7 @@ function compressInto(
   res: ServerResponse,
   encoding: "gzip" | "deflate",
   options: boolean | object | undefined,
-  payload: string,
+  body: string | Buffer,
   done: () => void,
 ): void {
   let isDone = false;
@@ -88,7 +89,7 @@ function compressInto(
   res.once("finish", finish);
   res.once("close", finish); // also when the peer is gone before the end
   stream.pipe(res);
-  stream.end(payload);
+  stream.end(body);
 }
 
 /** The headers every successful answer ends with, and the events that may add more. */

@@ -1,5 +1,5 @@
 /**
- * The polling transport (revision 4): owns the requests of a session, GETs that wait for an answer and POSTs that bring packets.
+ * The polling transport: owns the requests of a session, GETs that wait for an answer and POSTs that bring packets.
  *
  * What to answer a GET with is decided by the core, which keeps the outbox. Everything that can be judged from the requests alone is
  * decided here, at once: overlap, abort, size, content type.
@@ -8,7 +8,8 @@ import type { ServerResponse } from "node:http";
 import debugModule from "debug";
 import { type DataReceiver, DataRequest } from "./data-request";
 import { hasListeners } from "./lazy-emitter";
-import { deliverPayload, type PacketReceiver, type PacketType } from "./payload";
+import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
+import { deliverBinaryPayload, deliverTextPayload } from "./payload-v3";
 import { acknowledge, respond } from "./poll-response";
 import { type EngineRequest, headerOf } from "./request";
 import { Transport, type TransportState } from "./transports";
@@ -17,9 +18,11 @@ const debug = debugModule("engine:polling");
 
 /** How long an orderly close waits for the GET that takes it; engine.io's value, which the core has too. */
 const CLOSE_TIMEOUT_MS = 30_000;
-/** Payloads of control packets. */
-const CLOSE_PAYLOAD = "1";
-const NOOP_PAYLOAD = "6";
+/** The digits of control packets. */
+const CLOSE = "1";
+const NOOP = "6";
+/** Protocol 3: the body is a binary payload. */
+const BINARY_CONTENT = "application/octet-stream";
 
 const kPoll = Symbol("poll");
 
@@ -40,8 +43,8 @@ export class Poll {
   isTaken = false;
   /** The answer was given to Node; while it is compressed the request is still held. */
   isAnswered = false;
-  /** What to say if the session is forgotten before an answer came. */
-  lastWord = CLOSE_PAYLOAD;
+  /** The packet to answer with if the session is forgotten before an answer came. */
+  lastWord = CLOSE;
   /** Run when the answer has left. */
   onAnswered: (() => void) | undefined;
 
@@ -148,7 +151,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       session._fail(transportError("data request overlap from client"));
       res.writeHead(400);
       res.end();
-    } else if (headerOf(req, "content-type") === "application/octet-stream") {
+    } else if (session.protocol === 4 && hasBinaryContent(req)) {
       session._fail(transportError("invalid content"));
       res.writeHead(400).end();
     } else {
@@ -156,14 +159,14 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
   }
 
-  onBody(request: DataRequest, text: string): void {
+  onBody(request: DataRequest, body: Buffer): void {
     const { session } = this;
     this.forget(request);
     if (debug.enabled) {
-      debug("received %j", text);
+      debug("received %j", body.toString("utf8"));
     }
     this.hasReceived = false;
-    deliverPayload(text, this);
+    this.deliverBody(body, hasBinaryContent(request.req));
     if (this.hasReceived && session.readyState === "open") {
       // After the delivery: the first command of a turn leaves at once, and that is to be what a handler emits.
       session._commands.received(session._slot);
@@ -193,7 +196,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     this.session._onContent(data);
   }
 
-  onPolledControl(type: Exclude<PacketType, "message">, data: string | undefined): void {
+  onPolledControl(type: ControlType, data: string | Buffer | undefined): void {
     if (type === "close") {
       this.onPeerClose();
       return;
@@ -209,7 +212,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   /** Answers the GET that the core names; one that was answered meanwhile is ignored. */
-  _onRespond(request: number, payload: string, compress: boolean): void {
+  _onRespond(request: number, payload: string | Buffer, compress: boolean): void {
     const poll = this.polls.find(({ number }) => number === request);
     if (poll !== undefined && !poll.isAnswered) {
       this.answer(poll, payload, compress);
@@ -260,7 +263,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   /** The session has closed, or another transport carries it: GETs that wait are released. */
-  _end(payload = CLOSE_PAYLOAD): void {
+  _end(lastWord = CLOSE): void {
     if (this.state === "closed") {
       return;
     }
@@ -268,9 +271,9 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     this.dropBody();
     for (const poll of [...this.polls]) {
       if (poll.isTaken) {
-        poll.lastWord = payload;
+        poll.lastWord = lastWord;
       } else {
-        this.answer(poll, payload, false);
+        this.answer(poll, barePayload(this.protocol, lastWord), false);
       }
     }
     this.emit("close");
@@ -280,9 +283,31 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   _answerLeftovers(): void {
     for (const poll of [...this.polls]) {
       if (!poll.isAnswered) {
-        this.answer(poll, poll.lastWord, false);
+        this.answer(poll, barePayload(this.protocol, poll.lastWord), false);
       }
     }
+  }
+
+  /** Delivers the packets of a POST. */
+  protected deliverBody(body: Buffer, isBinary: boolean): void {
+    if (isBinary) {
+      deliverBinaryPayload(body, this);
+    } else {
+      this.deliverText(body.toString("utf8"));
+    }
+  }
+
+  protected deliverText(payload: string): void {
+    if (this.protocol === 3) {
+      deliverTextPayload(payload, this);
+    } else {
+      deliverPayload(payload, this);
+    }
+  }
+
+  /** The body of the response with a payload. */
+  protected bodyOf(payload: string | Buffer): string | Buffer {
+    return payload;
   }
 
   /** The client says goodbye: the GET that waits is released with a noop, not with the close packet. */
@@ -292,18 +317,18 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       return; // a GET came before it, and the core is telling that one of the close which began here
     }
     if (this.session.readyState !== "closed") {
-      this._end(NOOP_PAYLOAD);
+      this._end(NOOP);
       this.session._end("transport close");
     }
   }
 
-  private answer(poll: Poll, payload: string, compress: boolean): void {
+  private answer(poll: Poll, payload: string | Buffer, compress: boolean): void {
     if (debug.enabled) {
       debug("writing %j", payload);
     }
     poll.isTaken = true;
     poll.isAnswered = true;
-    respond(this.session, poll.req, poll.res, payload, compress, () => {
+    respond(this.session, poll.req, poll.res, this.bodyOf(payload), compress, () => {
       poll.release();
       const index = this.polls.indexOf(poll);
       if (index >= 0) {
@@ -330,6 +355,10 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     this.data = undefined;
     data?.destroy();
   }
+}
+
+function hasBinaryContent(req: EngineRequest): boolean {
+  return headerOf(req, "content-type") === BINARY_CONTENT;
 }
 
 /** An error as engine.io's transports make them. */

@@ -97,11 +97,11 @@ export abstract class Session extends SessionBase implements SessionSink {
     return this.server.upgrades(name).filter((to) => this.server.opts.transports.includes(to));
   }
 
-  /** Opens the session in the core; the first packet of its transport is the open packet. */
-  _open(isWebSocket: boolean): void {
+  /** Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet. */
+  _open(polling?: PollingTransport): void {
     const { opts, _link } = this.server;
-    if (!isWebSocket) {
-      this.current = new PollingTransport(this);
+    if (polling !== undefined) {
+      this.current = polling;
       this.setBit(UNANNOUNCED, true);
     }
     this._slot = _link.openSession(this);
@@ -110,8 +110,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     const upgrades = this.getAvailableUpgrades();
     const json = JSON.stringify({ sid: this.id, upgrades, pingInterval, pingTimeout, maxPayload });
     _link.commands.open(this._slot, json, {
-      websocket: isWebSocket,
+      websocket: polling === undefined,
       protocol: this.protocol,
+      textOnly: !this._supportsBinary,
       pingInterval,
       pingTimeout,
       upgradeTimeout,
@@ -189,13 +190,12 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this.has(WATCHES_PACKETS)) {
       this.emit("packet", packet);
     }
-    if (packet.type === "ping") {
-      this._fail(new Error(INVALID_HEARTBEAT));
-    } else if (packet.type === "error") {
+    if (packet.type === "error") {
       this._end("parse error");
-    } else if (packet.type === "pong" && this._slot >= 0) {
-      this._commands.pong(this._slot);
-      this.emit("heartbeat");
+    } else if (packet.type === this.clientHeartbeat) {
+      this.onPolledHeartbeat();
+    } else if (packet.type === "ping" || packet.type === "pong") {
+      this._fail(new Error(INVALID_HEARTBEAT));
     }
   }
 
@@ -240,7 +240,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
-  onRespond(request: number, payload: string, compress: boolean): void {
+  onRespond(request: number, payload: string | Buffer, compress: boolean): void {
     if (this.current instanceof PollingTransport) {
       this.current._onRespond(request, payload, compress);
     }
@@ -291,7 +291,10 @@ export abstract class Session extends SessionBase implements SessionSink {
   onHeartbeat(): void {
     if (this._readyState === "open") {
       if (this.has(WATCHES_PACKETS)) {
-        this.emit("packet", { type: "pong" });
+        this.emit("packet", { type: this.clientHeartbeat });
+      }
+      if (this.protocol === 3) {
+        this.emitControlSent("pong");
       }
       this.emit("heartbeat");
     }
@@ -299,12 +302,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onPingSent(): void {
     if (this._readyState === "open") {
-      const packet: Packet = { type: "ping", options: { compress: true } };
-      this.emit("packetCreate", packet);
-      this.emit("flush", [packet]);
-      this.server.emit("flush", this, [packet]);
-      this.emit("drain");
-      this.server.emit("drain", this);
+      this.emitControlSent("ping");
     }
   }
 
@@ -358,6 +356,33 @@ export abstract class Session extends SessionBase implements SessionSink {
       this._commands.close(this._slot, true);
       this.finish(reason, description);
     }
+  }
+
+  /** The packet that is the client's half of the heartbeat: in protocol 3 it is the client that pings. */
+  private get clientHeartbeat(): "ping" | "pong" {
+    return this.protocol === 3 ? "ping" : "pong";
+  }
+
+  private onPolledHeartbeat(): void {
+    if (this._slot < 0) {
+      return;
+    }
+    this._commands.pong(this._slot);
+    if (this.protocol === 3) {
+      this._stamp(1, true); // the core answers with a pong, which takes a GET that waits
+      this.emitControlSent("pong");
+    }
+    this.emit("heartbeat");
+  }
+
+  /** The events of a packet that the core has sent by itself. */
+  private emitControlSent(type: "ping" | "pong"): void {
+    const packet: Packet = { type, options: { compress: true } };
+    this.emit("packetCreate", packet);
+    this.emit("flush", [packet]);
+    this.server.emit("flush", this, [packet]);
+    this.emit("drain");
+    this.server.emit("drain", this);
   }
 
   /** Sends one message without events. */

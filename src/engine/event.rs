@@ -7,14 +7,25 @@ use crate::codec::engine_io::PacketData;
 use crate::engine::CloseReason;
 use crate::engine::transport::WebSocket;
 
+/// What a poll is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response<'a> {
+    /// The packets.
+    pub payload: &'a [u8],
+    /// They are bytes of protocol 3; else UTF-8 text.
+    pub is_binary: bool,
+    /// They may be compressed.
+    pub compress: bool,
+}
+
 /// Takes the events of sessions. `slot` names the session, `conn` a stream.
 pub trait Events {
     /// A message came.
     fn message(&mut self, slot: u32, data: &PacketData<'_>);
     /// The session ended; its last event but for what its registry tells.
     fn closed(&mut self, slot: u32, reason: CloseReason, description: &str);
-    /// Answers a poll with a payload.
-    fn respond(&mut self, slot: u32, request: u32, payload: &[u8], compress: bool);
+    /// Answers a poll.
+    fn respond(&mut self, slot: u32, request: u32, response: Response<'_>);
     /// An upgrade was probed.
     fn upgrading(&mut self, slot: u32, conn: u32);
     /// The session is on this stream now.

@@ -106,6 +106,18 @@ impl Heartbeat {
         }
     }
 
+    /// Until `heard_at` nobody may have listened to the peer, nor told it of the ping: what it owes is due a full timeout
+    /// after that.
+    pub(crate) fn unheard_until(&mut self, heard_at: u64) {
+        let due = heard_at.saturating_add(self.ping_timeout());
+        match &mut self.phase {
+            Phase::Quiet { .. } => {}
+            Phase::AwaitingPong { deadline, .. } | Phase::AwaitingPing { deadline } => {
+                *deadline = due.max(*deadline);
+            }
+        }
+    }
+
     /// The session changed its transport. Engine.IO stops listening for a pong that it awaits then, and a peer that
     /// never answers stays for ever; here the deadline starts anew.
     pub(crate) fn upgraded(&mut self, now: u64) {

@@ -8,6 +8,7 @@ mod close_reason;
 mod event;
 mod heartbeat;
 mod outbox;
+mod packet;
 mod registry;
 mod session;
 mod transport;
@@ -16,7 +17,7 @@ mod variants;
 
 pub use close_reason::CloseReason;
 pub(crate) use close_reason::INTERNAL_ERROR;
-pub use event::Events;
+pub use event::{Events, Response};
 pub use outbox::{Entry, Outbox, Part};
 pub use registry::Registry;
 pub use session::{Session, StreamEnd};

@@ -1,8 +1,9 @@
 //! What waits to be written for one session, and the one form in which it waits.
 //!
 //! An entry is a unit that nothing may separate: the complete WebSocket frames of a message and its attachments, or
-//! one control packet. The same bytes serve every receiver of a broadcast, whatever its transport: a polling payload
-//! is derived from the frames. Nothing here knows a stream; whoever writes asks for slices and says how far it got.
+//! one control packet. The same bytes serve every receiver of a broadcast that takes binary messages in the same form,
+//! whatever its transport: a polling payload is derived from the frames. Nothing here knows a stream; whoever writes
+//! asks for slices and says how far it got.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -10,6 +11,7 @@ use std::iter;
 
 use bytes::Bytes;
 
+use crate::codec::engine_io::BinaryForm;
 use crate::codec::engine_io::PacketType;
 use crate::codec::engine_io::append_binary_frame;
 use crate::codec::engine_io::append_text_frame;
@@ -36,17 +38,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A message: text, or text with attachments.
-    pub fn message<'a>(parts: impl Iterator<Item = Part<'a>> + Clone) -> Self {
+    /// A message: text, or text with attachments, for sessions that take binary messages in this form.
+    pub fn message<'a>(parts: impl Iterator<Item = Part<'a>> + Clone, form: BinaryForm) -> Self {
         let len = parts.clone().map(|part| match part {
             Part::Text(text) => frame_len(text.len().saturating_add(1)),
-            Part::Binary(bytes) => frame_len(bytes.len()),
+            Part::Binary(bytes) => form.frame_len(bytes.len()),
         });
         let mut frames = Vec::with_capacity(len.sum());
         for part in parts {
             match part {
                 Part::Text(text) => append_text_frame(&mut frames, PacketType::Message, text),
-                Part::Binary(bytes) => append_binary_frame(&mut frames, bytes),
+                Part::Binary(bytes) => append_binary_frame(&mut frames, form, bytes),
             }
         }
         Self::raw(frames.into())
@@ -230,10 +232,10 @@ mod tests {
     use std::io::IoSlice;
 
     use super::{Entry, Outbox, Part};
-    use crate::codec::engine_io::PacketType;
+    use crate::codec::engine_io::{BinaryForm, PacketType};
 
     fn text(text: &str) -> Entry {
-        Entry::message([Part::Text(text.as_bytes())].into_iter())
+        Entry::message([Part::Text(text.as_bytes())].into_iter(), BinaryForm::Bytes)
     }
 
     /// What a stream would be given by one vectored write.
@@ -246,7 +248,7 @@ mod tests {
     #[test]
     fn a_message_and_its_attachments_are_one_entry() {
         let parts = [Part::Text(b"2[1]"), Part::Binary(&[7, 8]), Part::Binary(&[9])];
-        let entry = Entry::message(parts.into_iter());
+        let entry = Entry::message(parts.into_iter(), BinaryForm::Bytes);
         assert_eq!(entry.frames(), &b"\x81\x0542[1]\x82\x02\x07\x08\x82\x01\x09"[..]);
         assert_eq!(Entry::packet(PacketType::Ping, b"probe").frames(), &b"\x81\x062probe"[..]);
     }

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::codec::engine_io::BinaryForm;
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Deflater;
 use crate::config::Config;
@@ -28,9 +29,11 @@ use crate::engine::close_reason::WRITE_ERROR;
 use crate::engine::heartbeat::Due;
 use crate::engine::heartbeat::Heartbeat;
 use crate::engine::outbox::Entry;
+use crate::engine::packet::binary_form;
 use crate::engine::transport::Polling;
 use crate::engine::transport::Transport;
 use crate::engine::transport::WebSocket;
+use crate::engine::transport::answer;
 use crate::engine::upgrade::Upgrade;
 
 /// One Engine.IO client.
@@ -203,12 +206,12 @@ impl Session {
     /// A second volatile message in a turn is dropped because a transport of Engine.IO is not writable again before
     /// the turn ends, however fast the stream takes the first.
     ///
-    /// `entry` makes it for the deflater of the session's WebSocket, if it has one.
+    /// `entry` makes it in the form that the client takes, and for the deflater of the session's WebSocket if there is one.
     pub fn send(
         &mut self,
         turn: u32,
         is_volatile: bool,
-        entry: impl FnOnce(Option<&mut Deflater>) -> Entry,
+        entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
     ) -> bool {
         if self.state != State::Open
             || is_volatile && (self.last_turn == turn || !self.transport.is_writable())
@@ -220,7 +223,7 @@ impl Session {
             Transport::Polling(polling) => polling.has_request(),
             Transport::WebSocket(websocket) => websocket.conn().is_some() && !websocket.is_blocked,
         };
-        let entry = entry(self.transport.deflater_mut());
+        let entry = entry(binary_form(&self.config), self.transport.deflater_mut());
         let outbox = self.transport.outbox_mut();
         let is_first = outbox.is_empty();
         outbox.push(entry);
@@ -240,7 +243,7 @@ impl Session {
     /// Answers the GET that waits with what is in the outbox. Does nothing on a WebSocket, which its driver writes to.
     pub fn flush_polling(&mut self, events: &mut impl Events) {
         if let Transport::Polling(polling) = &mut self.transport {
-            polling.flush(self.slot, events);
+            polling.flush(self.slot, self.config.protocol, events);
         }
     }
 
@@ -248,14 +251,16 @@ impl Session {
     pub fn poll(&mut self, request: u32, now: u64, events: &mut impl Events) {
         let Transport::Polling(polling) = &mut self.transport else {
             // It was on its way when the session moved, so it fares as one that waited.
-            events.respond(self.slot, request, CLOSE_PAYLOAD.as_bytes(), false);
+            answer(self.slot, request, self.config.protocol, &[PacketType::Close], events);
             return;
         };
         polling.park(request);
         if !polling.outbox.is_empty() {
-            polling.flush(self.slot, events);
+            polling.flush(self.slot, self.config.protocol, events);
         } else if matches!(self.state, State::Closing { .. }) {
-            polling.answer(self.slot, NOOP_AND_CLOSE_PAYLOAD, events);
+            // What Engine.IO answers to the GET that comes after `close()`.
+            let packets = [PacketType::Noop, PacketType::Close];
+            polling.answer(self.slot, self.config.protocol, &packets, events);
             self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
         }
     }
@@ -291,12 +296,12 @@ impl Session {
         } else if let Transport::Polling(polling) = &mut self.transport {
             // The close packet never shares a payload with messages: the official client drops what it has not dispatched yet.
             if !polling.has_request() || !polling.outbox.is_empty() {
-                polling.flush(self.slot, events);
+                polling.flush(self.slot, self.config.protocol, events);
                 self.state =
                     State::Closing { deadline: now.saturating_add(POLLING_CLOSE_TIMEOUT_MS) };
                 return;
             }
-            polling.answer(self.slot, CLOSE_PAYLOAD, events);
+            polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
         }
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
     }
@@ -323,6 +328,11 @@ impl Session {
         }
     }
 
+    /// Until this time nobody may have listened to the peer.
+    pub fn unheard_until(&mut self, heard_at: u64) {
+        self.heartbeat.unheard_until(heard_at);
+    }
+
     /// Does what is due at this time.
     pub fn tick(&mut self, now: u64, events: &mut impl Events) {
         match self.state {
@@ -342,6 +352,11 @@ impl Session {
                 if self.is_observed {
                     events.ping_sent(self.slot);
                 }
+                if matches!(&self.transport, Transport::Polling(polling) if !polling.has_request())
+                {
+                    // Says nothing, but whether it is taken says whether anybody listens for the pong.
+                    events.sent(self.slot, 0);
+                }
                 self.flush_polling(events);
             }
         }
@@ -355,7 +370,7 @@ impl Session {
         } else if upgrade.is_noop_due(now)
             && let Transport::Polling(polling) = &mut self.transport
         {
-            polling.answer(self.slot, NOOP_PAYLOAD, events);
+            polling.answer(self.slot, self.config.protocol, &[PacketType::Noop], events);
         }
     }
 
@@ -365,7 +380,7 @@ impl Session {
         let mut websocket = upgrade.websocket;
         let conn = websocket.conn();
         if let Transport::Polling(polling) = &mut self.transport {
-            polling.answer(self.slot, CLOSE_PAYLOAD, events);
+            polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
             websocket.outbox.append(std::mem::take(&mut polling.outbox));
         }
         self.transport = Transport::WebSocket(websocket);
@@ -399,7 +414,7 @@ impl Session {
         self.release_candidate(now, events);
         match std::mem::replace(&mut self.transport, Transport::Polling(Polling::default())) {
             Transport::Polling(mut polling) => {
-                polling.answer(self.slot, CLOSE_PAYLOAD, events);
+                polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
             }
             Transport::WebSocket(mut websocket) => {
                 if let Some(conn) = websocket.conn() {
@@ -417,13 +432,6 @@ const NO_TURN: u32 = 0;
 
 /// `closeTimeout` of Engine.IO's polling transport: how long a closed session waits for a GET that can be told.
 const POLLING_CLOSE_TIMEOUT_MS: u64 = 30_000;
-
-/// Tells the client that its session, or its polling, is over.
-const CLOSE_PAYLOAD: &str = "1";
-/// Sets a GET free.
-const NOOP_PAYLOAD: &str = "6";
-/// What Engine.IO answers to the GET that comes after `close()`.
-const NOOP_AND_CLOSE_PAYLOAD: &str = "6\u{1e}1";
 
 #[cfg(test)]
 mod tests;

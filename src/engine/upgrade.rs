@@ -13,7 +13,10 @@ use crate::codec::engine_io::Packet;
 use crate::codec::engine_io::PacketData;
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Input;
+use crate::config::Protocol;
 use crate::engine::outbox::Entry;
+use crate::engine::packet::decode_binary;
+use crate::engine::packet::decode_text;
 use crate::engine::transport::Received;
 use crate::engine::transport::WebSocket;
 
@@ -57,12 +60,13 @@ impl Upgrade {
     }
 
     /// Decodes up to the next thing that matters. Call it until there is [`Step::Nothing`].
-    pub(crate) fn receive(&mut self, input: &mut Input<'_>, now: u64) -> Step {
+    pub(crate) fn receive(&mut self, input: &mut Input<'_>, protocol: Protocol, now: u64) -> Step {
         let packet = match self.websocket.receive(input, now) {
             Received::Nothing => return Step::Nothing,
             Received::Control => return Step::Control,
-            Received::Text(text) => Packet::decode_text(text),
-            Received::Binary(_) | Received::Closed | Received::Failed(_) => return Step::Failed,
+            Received::Text(text) => decode_text(protocol, text),
+            Received::Binary(bytes) => Ok(decode_binary(protocol, bytes)),
+            Received::Closed | Received::Failed(_) => return Step::Failed,
         };
         match packet {
             Ok(Packet { packet_type: PacketType::Ping, data: PacketData::Text(PROBE) }) => {

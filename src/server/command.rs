@@ -1,7 +1,7 @@
 //! All that comes down: the commands of one link, decoded in place from the packed buffer that JavaScript filled.
 //!
 //! The same buffer goes to every shard, and each takes what names its sessions. Only our own library writes commands,
-//! so one that cannot be decoded is a fault of ours: it ends its buffer, and never the process.
+//! so one that cannot be decoded is a fault of ours: its whole buffer is refused, loudly, where it is handed over.
 
 mod decode;
 
@@ -133,6 +133,8 @@ pub struct Open<'a> {
     pub is_websocket: bool,
     /// It speaks revision 3 of the Engine.IO protocol; else revision 4.
     pub is_protocol_3: bool,
+    /// The client takes binary messages only as base64.
+    pub is_text_only: bool,
     /// `pingInterval`.
     pub ping_interval_ms: u32,
     /// `pingTimeout`.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tokio::task::AbortHandle;
+
 use crate::engine::WebSocket;
 use crate::server::carrier::Carrier;
 use crate::server::event::EventQueue;
@@ -17,24 +19,80 @@ pub(super) struct Connection {
     pub(super) role: Role,
     /// What JavaScript has not taken of what came from it.
     pub(super) inbound: Inbound,
-    /// A little input may hold much, so it is read a little at a time.
-    pub(super) is_compressed: bool,
     /// The pending bytes that are published for its session are not 0.
     pub(super) has_pending: bool,
+    /// Waits for JavaScript to catch up, so that the stream may be read again.
+    resuming: Option<AbortHandle>,
+    /// A little input may hold much: see `shard::pieces`.
+    pub(super) is_compressed: bool,
+    /// Input that came all the same while nothing may be taken.
+    held: Option<Box<Held>>,
+}
+
+/// Input that waits for the end of a pause.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) bytes: Vec<u8>,
+    /// The peer's half ended after it.
+    pub(super) has_ended: bool,
 }
 
 /// Who has the protocol state of a stream.
 pub(super) enum Role {
     /// The session of this slot, as its transport or as its candidate.
     Session(u32),
-    /// Nobody else: it was refused, or its session is over, and it goes through the closing handshake.
-    Alone(WebSocket),
+    /// Nobody else: it was refused, or its session is over, and it goes through the closing handshake. Few are at one
+    /// time, and in place it would take 120 bytes of every connection.
+    Alone(Box<WebSocket>),
 }
 
 impl Connection {
     pub(super) fn new(conn: u32, owner: u32, carrier: Carrier, role: Role) -> Self {
         let inbound = Inbound::default();
-        Self { conn, owner, carrier, role, inbound, is_compressed: false, has_pending: false }
+        Self {
+            conn,
+            owner,
+            carrier,
+            role,
+            inbound,
+            has_pending: false,
+            resuming: None,
+            is_compressed: false,
+            held: None,
+        }
+    }
+
+    /// Whether nothing is to be read for now.
+    pub(super) const fn is_paused(&self) -> bool {
+        self.resuming.is_some()
+    }
+
+    /// Nothing is to be read until `resuming` says so.
+    pub(super) fn pause(&mut self, resuming: AbortHandle) {
+        self.resuming = Some(resuming);
+    }
+
+    /// The stream may be read again.
+    pub(super) fn resume(&mut self) {
+        self.resuming = None;
+    }
+
+    /// Bytes have to wait for the end of the pause.
+    pub(super) fn hold(&mut self, bytes: &[u8]) {
+        self.held.get_or_insert_default().bytes.extend_from_slice(bytes);
+    }
+
+    /// The end of input came. Returns whether it has to wait too.
+    pub(super) fn hold_end(&mut self) -> bool {
+        if let Some(held) = &mut self.held {
+            held.has_ended = true;
+        }
+        self.held.is_some()
+    }
+
+    /// What waited for the end of the pause.
+    pub(super) fn take_held(&mut self) -> Option<Box<Held>> {
+        self.held.take()
     }
 
     /// Writes what waits in `websocket`, whose stream this is, and half-closes the stream when that is due. Returns how
@@ -77,6 +135,14 @@ impl Connection {
     /// Whether the stream takes no bytes for now, if it is alone.
     pub(super) const fn is_blocked_alone(&self) -> bool {
         matches!(&self.role, Role::Alone(websocket) if websocket.is_blocked)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(resuming) = &self.resuming {
+            resuming.abort();
+        }
     }
 }
 
@@ -156,6 +222,15 @@ impl Connections {
 
     pub(super) fn remove(&mut self, conn: u32) -> Option<Box<Connection>> {
         self.connections.get_mut(conn as usize)?.take()
+    }
+
+    /// The streams of one session.
+    pub(super) fn of_session(&self, slot: u32) -> Vec<u32> {
+        let connections = self.connections.iter().flatten();
+        connections
+            .filter(|connection| matches!(connection.role, Role::Session(of) if of == slot))
+            .map(|connection| connection.conn)
+            .collect()
     }
 
     /// The streams of one link.

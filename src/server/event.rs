@@ -10,7 +10,7 @@ mod queue;
 
 use std::cell::Cell;
 
-use crate::engine::CloseReason;
+use crate::engine::{CloseReason, Response};
 use crate::server::record::{Record, append_record};
 
 pub(crate) use crate::server::event::queue::EventQueue;
@@ -95,8 +95,10 @@ impl<'a> UnitWriter<'a> {
     }
 
     /// The answer to a poll.
-    pub(crate) fn respond(&mut self, slot: u32, request: u32, payload: &[u8], compress: bool) {
-        let flags = if compress { RESPOND_COMPRESS } else { 0 };
+    pub(crate) fn respond(&mut self, slot: u32, request: u32, response: Response<'_>) {
+        let Response { payload, is_binary, compress } = response;
+        let flags = if compress { RESPOND_COMPRESS } else { 0 }
+            | if is_binary { RESPOND_BINARY } else { 0 };
         self.append(RESPOND, flags, &[slot, request, len(payload)], payload);
     }
 
@@ -243,13 +245,14 @@ const MESSAGE_ASCII: u32 = 2;
 
 // Flag of RESPOND.
 const RESPOND_COMPRESS: u32 = 1;
+const RESPOND_BINARY: u32 = 2;
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::{Drained, EventQueue, UnitWriter};
-    use crate::engine::CloseReason;
+    use crate::engine::{CloseReason, Response};
     use crate::server::record::{Records, append_record};
 
     type Expected = (u32, u32, &'static [u32], &'static [u8]);
@@ -274,8 +277,10 @@ mod tests {
                 unit.text(1, "hi");
                 unit.text(1, "h\u{e9}");
                 unit.binary(1, &[]);
-                unit.respond(1, 2, b"4hi", false);
-                unit.respond(1, 3, b"6", true);
+                let response = Response { payload: b"4hi", is_binary: false, compress: false };
+                unit.respond(1, 2, response);
+                unit.respond(1, 3, Response { payload: b"6", compress: true, ..response });
+                unit.respond(1, 4, Response { is_binary: true, ..response });
                 unit.upgrading(1, 2);
                 unit.upgraded(1, 2);
                 unit.upgrade_failed(1, 2);
@@ -296,6 +301,7 @@ mod tests {
                 (1, 1, &[1, 0], b""),
                 (5, 0, &[1, 2, 3], b"4hi"),
                 (5, 1, &[1, 3, 1], b"6"),
+                (5, 2, &[1, 4, 3], b"4hi"),
                 (6, 0, &[1, 2], b""),
                 (7, 0, &[1, 2], b""),
                 (8, 0, &[1, 2], b""),

@@ -14,6 +14,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::codec::websocket::DeflateParameters;
+use crate::server::command::{CommandError, Commands};
 use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
 use crate::server::shard::{Inbox, ShardMessage};
@@ -98,13 +99,20 @@ impl Link {
         self.slots.reserve_namespace()
     }
 
-    /// Hands packed commands to the shards: see [`Commands`](crate::server::command::Commands).
-    pub fn submit(&self, commands: &[u8]) {
+    /// Hands packed commands to the shards: see [`Commands`].
+    ///
+    /// A buffer that cannot be decoded is a fault of our own library. It is refused here and as a whole, where the error
+    /// has the stack of whoever wrote it; a shard could only drop the rest of it without a word.
+    pub fn submit(&self, commands: &[u8]) -> Result<(), CommandError> {
         if commands.is_empty() {
-            return;
+            return Ok(());
+        }
+        if let Some(error) = Commands::new(commands).find_map(Result::err) {
+            return Err(error);
         }
         let bytes: Arc<[u8]> = commands.into();
         self.send_to_all(|link| ShardMessage::Commands { link, bytes: Arc::clone(&bytes) });
+        Ok(())
     }
 
     /// Takes over the stream behind a descriptor, which is duplicated before this returns. Gives the stream's conn.
@@ -229,8 +237,12 @@ mod tests {
     use std::time::Duration;
 
     use super::{Accept, AcceptStream, Link, Role};
+    use crate::server::command::CommandError;
     use crate::server::shard::{Inbox, ShardMessage};
     use crate::server::slots::Slots;
+
+    /// TURN 1: a command that every shard takes.
+    const TURN_1: [u8; 12] = [12, 0, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0];
 
     /// A link to shards that do nothing.
     struct Bench {
@@ -270,8 +282,8 @@ mod tests {
     #[test]
     fn commands_go_to_all_shards_in_one_buffer() {
         let bench = Bench::new(2);
-        bench.link.submit(b"");
-        bench.link.submit(b"commands");
+        bench.link.submit(b"").unwrap();
+        bench.link.submit(&TURN_1).unwrap();
         let buffers = [0, 1].map(|shard| match bench.messages(shard).as_slice() {
             [ShardMessage::Commands { link, bytes }] => {
                 assert!(Arc::ptr_eq(link, &bench.link));
@@ -279,8 +291,18 @@ mod tests {
             }
             _ => panic!("shard {shard} was given something else"),
         });
-        assert_eq!(*buffers[0], *b"commands");
+        assert_eq!(*buffers[0], TURN_1);
         assert!(Arc::ptr_eq(&buffers[0], &buffers[1]));
+    }
+
+    #[test]
+    fn a_buffer_with_a_malformed_command_is_refused_as_a_whole() {
+        let bench = Bench::new(1);
+        let unknown = [99, 0, 0, 0, 8, 0, 0, 0];
+        let commands = [&TURN_1[..], &unknown].concat();
+        assert_eq!(bench.link.submit(&commands), Err(CommandError::UnknownKind(99)));
+        assert_eq!(bench.link.submit(&TURN_1[..10]), Err(CommandError::NoRecord));
+        assert!(bench.messages(0).is_empty());
     }
 
     #[test]
@@ -345,7 +367,7 @@ mod tests {
         let bench = Bench::new(1);
         bench.link.close();
         bench.link.close();
-        bench.link.submit(b"commands");
+        bench.link.submit(&TURN_1).unwrap();
         let conn = bench.link.bridge(Role::Direct, 0, b"", b"", None);
         assert!(matches!(bench.messages(0).as_slice(), [ShardMessage::LinkGone(_)]));
         assert_eq!(bench.slots.reserve_conn(), conn, "the number is free again");

@@ -1,14 +1,19 @@
 //! A shard: one thread with the sessions, streams, rooms and deadlines that live on it.
 //!
-//! Other threads send it messages through its [`Inbox`]. Its own tasks (one reader for each adopted descriptor, a
-//! writer while a kernel refuses bytes) borrow the state for one step and never across an await. Every step of a session
-//! ends in [`Shard::settle`]: its output is written, its deadline armed, its end seen to.
+//! Other threads send it messages through its [`Inbox`], and the reactor tells there which streams can be served. One
+//! task does all of it; the others (one for each stream that waits for JavaScript) borrow the state for one step and
+//! never across an await. Every step of a session ends in [`Shard::settle`]: its output is written, its deadline armed,
+//! its end seen to.
 
 mod apply;
+mod bridges;
+mod pause;
+mod pieces;
+#[cfg(unix)]
+mod readiness;
 mod run;
 mod shutdown;
 mod streams;
-mod tasks;
 
 use std::cell::RefCell;
 use std::panic;
@@ -16,6 +21,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Weak;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::mpsc;
 
@@ -60,7 +66,7 @@ pub(crate) enum ShardMessage {
     Stop,
 }
 
-/// Where a shard finds its messages.
+/// Where a shard finds what there is to do.
 ///
 /// It has no bound: JavaScript never waits for a shard, as it never waits for a socket, and what it sends in a turn is
 /// its own affair.
@@ -68,7 +74,9 @@ pub(crate) enum ShardMessage {
 pub(crate) struct Inbox {
     /// Locked to append one, or to take all.
     messages: Mutex<Vec<ShardMessage>>,
-    /// Told when the first one comes.
+    /// The conns of streams to be served. Filled and emptied on the shard's own thread.
+    ready_streams: Mutex<Vec<u32>>,
+    /// Told when the first one of either comes.
     arrival: Notify,
 }
 
@@ -86,6 +94,30 @@ impl Inbox {
     /// Moves all messages into `into`, which is empty.
     pub(super) fn take(&self, into: &mut Vec<ShardMessage>) {
         std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), into);
+    }
+
+    /// Notes that a stream is to be served, and wakes the shard.
+    #[cfg(unix)]
+    fn stream_is_ready(&self, conn: u32) {
+        let mut ready = self.ready_streams();
+        ready.push(conn);
+        if ready.len() == 1 {
+            drop(ready);
+            self.arrival.notify_one();
+        }
+    }
+
+    /// Moves the conns of all streams that are to be served into `into`, which is empty.
+    fn take_ready_streams(&self, into: &mut Vec<u32>) {
+        std::mem::swap(&mut *self.ready_streams(), into);
+    }
+
+    fn has_ready_streams(&self) -> bool {
+        !self.ready_streams().is_empty()
+    }
+
+    fn ready_streams(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.ready_streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,14 +259,14 @@ impl Shard {
     /// Ends a session without stepping it again.
     fn give_up(&mut self, slot: u32) {
         let Some(session) = self.registry.session_mut(slot) else { return };
-        let streams = [session.conn(), session.candidate()];
         let Some(link) = link_of(&self.links, session.owner()) else { return };
         let connection = session.conn().and_then(|conn| self.connections.connection(conn));
         let last_message = connection.map_or(0, |connection| connection.inbound.last_unit);
         let mut writer = link.events().writer();
         writer.closed(slot, CloseReason::TransportError, INTERNAL_ERROR, last_message);
         self.forget(slot, &mut writer);
-        for conn in streams.into_iter().flatten() {
+        // All that are its own, and not only those that it names: it may have let go of one in the step that failed.
+        for conn in self.connections.of_session(slot) {
             self.forget_stream(conn, &mut writer);
         }
     }
@@ -243,12 +275,27 @@ impl Shard {
     fn fire_due(&mut self) {
         while let Some(timer) = self.timers.pop_due(self.now) {
             self.contain(|shard| match timer {
-                Timer::Session(slot) => {
-                    shard.step(slot, |session, now, events| session.tick(now, events));
-                }
+                Timer::Session(slot) => shard.tick(slot),
                 Timer::Stream(conn) => shard.stream_is_due(conn),
             });
         }
+    }
+
+    /// Tells a session the time, unless JavaScript was blocked so far: it carries the bytes of bridges and polls, and a
+    /// stream that is far ahead of it is not read, so the peer may have answered long ago. With everything on
+    /// JavaScript's thread, Engine.IO's own deadlines stand still while it is blocked.
+    fn tick(&mut self, slot: u32) {
+        let owner = self.registry.session_mut(slot).map(|session| session.owner());
+        let link = owner.and_then(|owner| link_of(&self.links, owner));
+        let blocked_at = link.and_then(|link| link.events().blocked_at());
+        let start = self.start.into_std();
+        self.step(slot, |session, now, events| {
+            if let Some(blocked_at) = blocked_at {
+                let heard_at = blocked_at.saturating_duration_since(start).as_millis();
+                session.unheard_until(u64::try_from(heard_at).unwrap_or(u64::MAX));
+            }
+            session.tick(now, events);
+        });
     }
 
     /// Sees to it that `timer` is looked at by `deadline`.

@@ -3,6 +3,7 @@
 use crate::codec::engine_io::PacketData;
 use crate::engine::CloseReason;
 use crate::engine::Events;
+use crate::engine::Response;
 use crate::engine::WebSocket;
 use crate::server::event::UnitWriter;
 
@@ -62,8 +63,8 @@ impl Events for StepEvents<'_> {
         self.writer.closed(slot, reason, description, self.last_message);
     }
 
-    fn respond(&mut self, slot: u32, request: u32, payload: &[u8], compress: bool) {
-        self.writer.respond(slot, request, payload, compress);
+    fn respond(&mut self, slot: u32, request: u32, response: Response<'_>) {
+        self.writer.respond(slot, request, response);
     }
 
     fn upgrading(&mut self, slot: u32, conn: u32) {

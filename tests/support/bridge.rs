@@ -112,11 +112,12 @@ fn read(conn: u32, mut stream: TcpStream, link: &Link, gate: &Gate) {
     loop {
         gate.pass();
         match stream.read(&mut buffer) {
-            Ok(0) => return link.submit(Commands::default().bridge_eof(conn).bytes()),
+            Ok(0) => return link.submit(Commands::default().bridge_eof(conn).bytes()).unwrap(),
             Ok(count) => {
-                link.submit(Commands::default().bridge_data(conn, &buffer[..count]).bytes());
+                link.submit(Commands::default().bridge_data(conn, &buffer[..count]).bytes())
+                    .unwrap();
             }
-            Err(_) => return link.submit(Commands::default().conn_destroy(conn).bytes()),
+            Err(_) => return link.submit(Commands::default().conn_destroy(conn).bytes()).unwrap(),
         }
     }
 }
@@ -128,8 +129,8 @@ fn write(conn: u32, mut stream: TcpStream, link: &Link, output: &Receiver<Option
             continue;
         };
         if stream.write_all(&bytes).is_err() {
-            return link.submit(Commands::default().conn_destroy(conn).bytes());
+            return link.submit(Commands::default().conn_destroy(conn).bytes()).unwrap();
         }
-        link.submit(Commands::default().bridge_ack(conn, bytes.len()).bytes());
+        link.submit(Commands::default().bridge_ack(conn, bytes.len()).bytes()).unwrap();
     }
 }

@@ -1,5 +1,10 @@
 //! Base64 of binary messages on text channels: written in the standard alphabet, read as Node's `Buffer` reads it.
 
+/// How many characters `len` bytes become, padding included.
+pub(super) const fn base64_len(len: usize) -> usize {
+    len.div_ceil(3).saturating_mul(4)
+}
+
 /// Appends `bytes` in the standard alphabet with padding.
 pub(super) fn append_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     base64_simd::STANDARD.encode_append(bytes, out);

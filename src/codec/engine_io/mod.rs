@@ -1,12 +1,14 @@
-//! The Engine.IO protocol, revision 4: packets, and the payloads that carry them over polling.
+//! The Engine.IO protocol: packets, and the payloads that carry them over polling. Revision 4, and what is different in
+//! revision 3 in [`v3`].
 //!
 //! What a packet makes a session do is not decided here.
 
 mod base64;
 mod packet;
 mod payload;
+pub mod v3;
 
 pub use packet::{
-    Packet, PacketData, PacketError, PacketType, append_binary_frame, append_text_frame,
+    BinaryForm, Packet, PacketData, PacketError, PacketType, append_binary_frame, append_text_frame,
 };
-pub use payload::{Packets, append_binary, append_frames, append_text};
+pub use payload::{Packets, append_binary, append_frames, append_text, encode_bare};

@@ -4,9 +4,12 @@
 
 use std::borrow::Cow;
 
+use crate::codec::engine_io::base64::append_base64;
+use crate::codec::engine_io::base64::base64_len;
 use crate::codec::engine_io::base64::decode_base64;
 use crate::codec::websocket::Opcode;
 use crate::codec::websocket::append_frame;
+use crate::codec::websocket::frame_len;
 
 /// What an engine packet is for. On the wire: its digit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +97,48 @@ pub fn append_text_frame(out: &mut Vec<u8>, packet_type: PacketType, text: &[u8]
     append_frame(out, Opcode::Text, &[&[packet_type.digit()], text]);
 }
 
+/// How a WebSocket carries a binary message: revision 3 names the packet type too, and some clients take only text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryForm {
+    /// Revision 4: a binary frame, nothing but the bytes.
+    Bytes,
+    /// Revision 4, text only: `b` and base64.
+    Base64,
+    /// Revision 3: a binary frame, the type as a number before the bytes.
+    TypedBytes,
+    /// Revision 3, text only: `b`, the type's digit and base64.
+    TypedBase64,
+}
+
+impl BinaryForm {
+    /// How many bytes the frame of a message of `len` bytes takes.
+    pub const fn frame_len(self, len: usize) -> usize {
+        frame_len(match self {
+            Self::Bytes => len,
+            Self::TypedBytes => len.saturating_add(1),
+            Self::Base64 => base64_len(len).saturating_add(1),
+            Self::TypedBase64 => base64_len(len).saturating_add(2),
+        })
+    }
+}
+
 /// Appends the WebSocket frame of a binary message.
-pub fn append_binary_frame(out: &mut Vec<u8>, bytes: &[u8]) {
-    append_frame(out, Opcode::Binary, &[bytes]);
+pub fn append_binary_frame(out: &mut Vec<u8>, form: BinaryForm, bytes: &[u8]) {
+    let base64_after = |prefix: &[u8]| {
+        let mut text = Vec::with_capacity(base64_len(bytes.len()).saturating_add(prefix.len()));
+        text.extend_from_slice(prefix);
+        append_base64(&mut text, bytes);
+        text
+    };
+    let digit = PacketType::Message.digit();
+    match form {
+        BinaryForm::Bytes => append_frame(out, Opcode::Binary, &[bytes]),
+        BinaryForm::TypedBytes => append_frame(out, Opcode::Binary, &[&[digit - b'0'], bytes]),
+        BinaryForm::Base64 => append_frame(out, Opcode::Text, &[&base64_after(&[BASE64_PREFIX])]),
+        BinaryForm::TypedBase64 => {
+            append_frame(out, Opcode::Text, &[&base64_after(&[BASE64_PREFIX, digit])]);
+        }
+    }
 }
 
 /// Stands before a binary message on a text channel, instead of the type's digit.
@@ -105,7 +147,8 @@ pub(super) const BASE64_PREFIX: u8 = b'b';
 #[cfg(test)]
 mod tests {
     use super::{
-        Packet, PacketData, PacketError, PacketType, append_binary_frame, append_text_frame,
+        BinaryForm, Packet, PacketData, PacketError, PacketType, append_binary_frame,
+        append_text_frame,
     };
 
     fn text(packet_type: PacketType, text: &str) -> Packet<'_> {
@@ -159,8 +202,28 @@ mod tests {
     fn frames_hold_the_packet() {
         let mut frames = Vec::new();
         append_text_frame(&mut frames, PacketType::Message, b"hi");
-        append_binary_frame(&mut frames, &[1, 2]);
+        append_binary_frame(&mut frames, BinaryForm::Bytes, &[1, 2]);
         append_text_frame(&mut frames, PacketType::Noop, b"");
         assert_eq!(frames, b"\x81\x034hi\x82\x02\x01\x02\x81\x016");
+    }
+
+    #[test]
+    fn a_binary_message_has_four_forms() {
+        let table: [(BinaryForm, &[u8]); 4] = [
+            (BinaryForm::Bytes, b"\x82\x03\x01\x02\x03"),
+            (BinaryForm::Base64, b"\x81\x05bAQID"),
+            (BinaryForm::TypedBytes, b"\x82\x04\x04\x01\x02\x03"),
+            (BinaryForm::TypedBase64, b"\x81\x06b4AQID"),
+        ];
+        for (form, expected) in table {
+            let mut frame = Vec::new();
+            append_binary_frame(&mut frame, form, &[1, 2, 3]);
+            assert_eq!(frame, expected, "{form:?}");
+            for len in [0, 1, 2, 3, 124, 125, 126, 65_535, 65_536] {
+                frame.clear();
+                append_binary_frame(&mut frame, form, &vec![0; len]);
+                assert_eq!(form.frame_len(len), frame.len(), "{form:?} {len}");
+            }
+        }
     }
 }

@@ -58,6 +58,15 @@ pub fn append_binary(payload: &mut Vec<u8>, bytes: &[u8]) {
     append_base64(payload, bytes);
 }
 
+/// Encodes packets that carry nothing.
+pub fn encode_bare(packet_types: impl IntoIterator<Item = PacketType>) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for packet_type in packet_types {
+        append_text(&mut payload, packet_type, &[]);
+    }
+    payload
+}
+
 /// Appends packets to a payload that were built as WebSocket frames, by
 /// [`append_text_frame`](crate::codec::engine_io::append_text_frame) and
 /// [`append_binary_frame`](crate::codec::engine_io::append_binary_frame).
@@ -86,7 +95,8 @@ const SEPARATOR: u8 = 0x1e;
 mod tests {
     use super::{Packets, append_binary, append_frames, append_text};
     use crate::codec::engine_io::{
-        Packet, PacketData, PacketError, PacketType, append_binary_frame, append_text_frame,
+        BinaryForm, Packet, PacketData, PacketError, PacketType, append_binary_frame,
+        append_text_frame,
     };
 
     fn text(packet_type: PacketType, text: &str) -> Packet<'_> {
@@ -134,7 +144,7 @@ mod tests {
     fn frames_become_the_packets_they_were_built_from() {
         let mut frames = Vec::new();
         append_text_frame(&mut frames, PacketType::Message, "€".repeat(100).as_bytes());
-        append_binary_frame(&mut frames, &[1, 2, 3, 4]);
+        append_binary_frame(&mut frames, BinaryForm::Bytes, &[1, 2, 3, 4]);
         append_text_frame(&mut frames, PacketType::Noop, b"");
         let mut payload = Vec::new();
         append_frames(&mut payload, &frames);

@@ -1,6 +1,5 @@
 //! What a session makes of bytes from its streams: packets of its transport, steps of an upgrade.
 
-use crate::codec::engine_io::Packet;
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Input;
 use crate::config::Protocol;
@@ -9,6 +8,8 @@ use crate::engine::Events;
 use crate::engine::Session;
 use crate::engine::close_reason::INVALID_HEARTBEAT_DIRECTION;
 use crate::engine::outbox::Entry;
+use crate::engine::packet::decode_binary;
+use crate::engine::packet::decode_text;
 use crate::engine::session::End;
 use crate::engine::session::State;
 use crate::engine::transport::Received;
@@ -41,8 +42,8 @@ impl Session {
             let packet = match websocket.receive(input, now) {
                 Received::Nothing => return None,
                 Received::Control => continue,
-                Received::Text(text) => Packet::decode_text(text),
-                Received::Binary(bytes) => Ok(Packet::decode_binary(bytes)),
+                Received::Text(text) => decode_text(self.config.protocol, text),
+                Received::Binary(bytes) => Ok(decode_binary(self.config.protocol, bytes)),
                 Received::Closed => return Some(End::new(CloseReason::TransportClose, "")),
                 Received::Failed(error) => {
                     return Some(End::new(
@@ -95,7 +96,7 @@ impl Session {
         events: &mut impl Events,
     ) {
         while let Some(upgrade) = &mut self.upgrade {
-            match upgrade.receive(input, now) {
+            match upgrade.receive(input, self.config.protocol, now) {
                 Step::Nothing => return,
                 Step::Control => {}
                 Step::Probed => {

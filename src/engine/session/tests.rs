@@ -1,16 +1,17 @@
 //! Sessions stepped by hand: what goes in is written as the peer writes it, what comes out as it would read it.
 
 mod polling;
+mod protocol_3;
 mod upgrades;
 mod websocket;
 
 use bytes::Bytes;
 
 use super::{Session, StreamEnd};
-use crate::codec::engine_io::PacketData;
+use crate::codec::engine_io::{BinaryForm, PacketData};
 use crate::codec::websocket::{Opcode, ServerFrames};
 use crate::config::{Config, Protocol};
-use crate::engine::{CloseReason, Entry, Events, Outbox, Part, WebSocket};
+use crate::engine::{CloseReason, Entry, Events, Outbox, Part, Response, WebSocket};
 
 const SLOT: u32 = 7;
 const CONN: u32 = 3;
@@ -43,12 +44,14 @@ impl Events for Told {
         self.events.push(format!("closed: {} {description}", reason.text()).trim_end().to_owned());
     }
 
-    fn respond(&mut self, _: u32, request: u32, payload: &[u8], compress: bool) {
-        let payload = String::from_utf8(payload.to_vec()).unwrap().replace('\u{1e}', "|");
-        self.events.push(format!(
-            "respond {request} {payload}{}",
-            if compress { " compressed" } else { "" }
-        ));
+    fn respond(&mut self, _: u32, request: u32, response: Response<'_>) {
+        let payload = if response.is_binary {
+            format!("{:?}", response.payload)
+        } else {
+            String::from_utf8(response.payload.to_vec()).unwrap().replace('\u{1e}', "|")
+        };
+        let compressed = if response.compress { " compressed" } else { "" };
+        self.events.push(format!("respond {request} {payload}{compressed}"));
     }
 
     fn upgrading(&mut self, _: u32, conn: u32) {
@@ -84,6 +87,7 @@ impl Bench {
     fn new(is_websocket: bool, protocol: Protocol) -> Self {
         let config = Config {
             protocol,
+            supports_binary: true,
             ping_interval_ms: 1_000,
             ping_timeout_ms: 500,
             upgrade_timeout_ms: 700,
@@ -128,11 +132,11 @@ impl Bench {
     }
 
     fn send(&mut self, text: &str) -> bool {
-        self.session.send(self.turn, false, |_| message(text))
+        self.session.send(self.turn, false, |_, _| message(text))
     }
 
     fn send_volatile(&mut self, text: &str) {
-        self.session.send(self.turn, true, |_| message(text));
+        self.session.send(self.turn, true, |_, _| message(text));
     }
 
     fn flush(&mut self) -> &mut Self {
@@ -200,7 +204,7 @@ fn read(outbox: &mut Outbox) -> Vec<String> {
 }
 
 fn message(text: &str) -> Entry {
-    Entry::message([Part::Text(text.as_bytes())].into_iter())
+    Entry::message([Part::Text(text.as_bytes())].into_iter(), BinaryForm::Bytes)
 }
 
 /// A client's frame, masked with zeros.

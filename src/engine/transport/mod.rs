@@ -3,7 +3,7 @@
 mod polling;
 mod websocket;
 
-pub(crate) use polling::Polling;
+pub(crate) use polling::{Polling, answer};
 pub use websocket::{Received, WebSocket};
 
 use crate::codec::websocket::Deflater;

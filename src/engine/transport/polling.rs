@@ -3,8 +3,16 @@
 //! The requests themselves are JavaScript's, and so are their rules (two at a time, one that is aborted); here a
 //! request is the number to answer.
 
+use std::iter;
+
+use crate::codec::engine_io::PacketType;
 use crate::codec::engine_io::append_frames;
+use crate::codec::engine_io::encode_bare;
+use crate::codec::engine_io::v3;
+use crate::config::Protocol;
 use crate::engine::Events;
+use crate::engine::Response;
+use crate::engine::outbox::Entry;
 use crate::engine::outbox::Outbox;
 
 /// The transport state of a session on polling.
@@ -28,31 +36,56 @@ impl Polling {
     }
 
     /// Answers the GET that waits with all of the outbox, if there is both.
-    pub(crate) fn flush(&mut self, slot: u32, events: &mut impl Events) {
+    pub(crate) fn flush(&mut self, slot: u32, protocol: Protocol, events: &mut impl Events) {
         if self.outbox.is_empty() {
             return;
         }
         let Some(request) = self.request.take() else { return };
         let mut payload = Vec::with_capacity(self.outbox.bytes());
-        let mut compress = false;
-        let mut notified = 0;
-        while let Some(entry) = self.outbox.pop() {
-            append_frames(&mut payload, entry.frames());
-            compress |= entry.compress();
-            notified += u32::from(entry.notify());
-        }
-        events.respond(slot, request, &payload, compress);
+        let entries: Vec<Entry> = iter::from_fn(|| self.outbox.pop()).collect();
+        let frames = entries.iter().map(|entry| &**entry.frames());
+        let is_binary = match protocol {
+            Protocol::V4 => {
+                frames.for_each(|frames| append_frames(&mut payload, frames));
+                false
+            }
+            Protocol::V3 => v3::append_frames(&mut payload, frames),
+        };
+        let compress = entries.iter().any(Entry::compress);
+        let notified = entries.iter().map(|entry| u32::from(entry.notify())).sum();
+        events.respond(slot, request, Response { payload: &payload, is_binary, compress });
         if notified > 0 {
             events.sent(slot, notified);
         }
     }
 
-    /// Answers the GET that waits with this payload alone. Returns whether there was one.
-    pub(crate) fn answer(&mut self, slot: u32, payload: &str, events: &mut impl Events) -> bool {
-        let request = self.request.take();
-        if let Some(request) = request {
-            events.respond(slot, request, payload.as_bytes(), false);
+    /// Answers the GET that waits with these packets alone, if there is one.
+    pub(crate) fn answer(
+        &mut self,
+        slot: u32,
+        protocol: Protocol,
+        packets: &[PacketType],
+        events: &mut impl Events,
+    ) {
+        if let Some(request) = self.request.take() {
+            answer(slot, request, protocol, packets, events);
         }
-        request.is_some()
     }
+}
+
+/// Answers a GET with packets that carry nothing.
+pub(crate) fn answer(
+    slot: u32,
+    request: u32,
+    protocol: Protocol,
+    packets: &[PacketType],
+    events: &mut impl Events,
+) {
+    let packets = packets.iter().copied();
+    let payload = match protocol {
+        Protocol::V4 => encode_bare(packets),
+        Protocol::V3 => v3::encode_bare(packets),
+    };
+    let response = Response { payload: &payload, is_binary: false, compress: false };
+    events.respond(slot, request, response);
 }

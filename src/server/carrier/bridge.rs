@@ -4,8 +4,6 @@
 
 use std::io::IoSlice;
 
-use tokio::task::AbortHandle;
-
 use crate::engine::Outbox;
 use crate::server::event::UnitWriter;
 
@@ -14,12 +12,6 @@ use crate::server::event::UnitWriter;
 pub(in crate::server) struct Bridge {
     /// Bytes that were given to JavaScript and that its stream has not taken.
     unacknowledged: usize,
-    /// Waits for JavaScript to catch up, so that the stream may be read again.
-    resuming: Option<AbortHandle>,
-    /// Bytes that JavaScript had read before it was told not to, and that wait as the stream does.
-    held: Vec<u8>,
-    /// The peer's half ended after them.
-    is_end_held: bool,
 }
 
 impl Bridge {
@@ -58,41 +50,6 @@ impl Bridge {
     pub(super) const fn is_drained(&self) -> bool {
         self.unacknowledged == 0
     }
-
-    /// Whether JavaScript was told not to read.
-    pub(in crate::server) const fn is_paused(&self) -> bool {
-        self.resuming.is_some()
-    }
-
-    /// JavaScript was told not to read; `resuming` will tell it to read again.
-    pub(in crate::server) fn pause(&mut self, resuming: AbortHandle) {
-        self.resuming = Some(resuming);
-    }
-
-    /// Bytes came while nothing may be taken.
-    pub(in crate::server) fn hold(&mut self, bytes: &[u8]) {
-        self.held.extend_from_slice(bytes);
-    }
-
-    /// The end came while nothing may be taken.
-    pub(in crate::server) const fn hold_end(&mut self) {
-        self.is_end_held = true;
-    }
-
-    /// Whether there are bytes that wait.
-    pub(in crate::server) const fn is_holding(&self) -> bool {
-        !self.held.is_empty()
-    }
-
-    /// Takes out what waits: the bytes, and whether the end came after them.
-    pub(in crate::server) fn release(&mut self) -> (Vec<u8>, bool) {
-        (std::mem::take(&mut self.held), std::mem::take(&mut self.is_end_held))
-    }
-
-    /// JavaScript was told to read again.
-    pub(in crate::server) fn resume(&mut self) {
-        self.resuming = None;
-    }
 }
 
 /// The first bytes of several entries. A write costs JavaScript, and TLS a record, more than this copy costs here.
@@ -105,14 +62,6 @@ fn gather(outbox: &Outbox, max: usize) -> Vec<u8> {
         bytes.extend_from_slice(slice.get(..rest).unwrap_or(slice));
     }
     bytes
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        if let Some(resuming) = &self.resuming {
-            resuming.abort();
-        }
-    }
 }
 
 /// Entries in one write.

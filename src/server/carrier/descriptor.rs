@@ -1,7 +1,7 @@
 //! An adopted descriptor: a TCP or unix-domain stream that Node accepted and gave away.
 //!
-//! Output is written at once, without asking the reactor; only what the kernel refuses waits for it. Input is read by
-//! one task of the shard. `O_NONBLOCK` is shared with whoever else holds the stream, and is never taken off.
+//! Output is written at once, without asking the reactor; only what the kernel refuses waits for it. Input is read when
+//! the reactor says so. `O_NONBLOCK` is shared with whoever else holds the stream, and is never taken off.
 
 use std::io;
 use std::io::ErrorKind;
@@ -9,49 +9,83 @@ use std::io::IoSlice;
 use std::io::Read;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::task::ready;
 
 use socket2::Socket;
 use tokio::io::unix::AsyncFd;
-use tokio::task::AbortHandle;
 
 use crate::engine::Outbox;
 
 /// One stream of the kernel.
 pub(in crate::server) struct Descriptor {
-    /// Shared with the tasks that wait for it.
-    stream: Rc<AsyncFd<Socket>>,
-    /// Reads, as long as the peer sends.
-    reading: Option<AbortHandle>,
-    /// Waits for the kernel to take bytes again.
-    flushing: Option<AbortHandle>,
+    stream: AsyncFd<Socket>,
+    /// Told when the kernel has something to say about the stream.
+    waker: Waker,
+    /// The kernel has refused bytes, and was not seen to take any since.
+    pub(in crate::server) awaits_writable: bool,
+    /// Nothing more comes.
+    has_ended: bool,
 }
 
 impl Descriptor {
-    /// Registers the stream with the reactor of this thread.
-    pub(in crate::server) fn new(descriptor: OwnedFd) -> io::Result<Self> {
+    /// Registers the stream with the reactor of this thread. Nothing is said before it is polled.
+    pub(in crate::server) fn new(descriptor: OwnedFd, waker: Waker) -> io::Result<Self> {
         let socket = Socket::from(descriptor);
         socket.set_nonblocking(true)?;
         #[cfg(target_vendor = "apple")]
         socket.set_nosigpipe(true)?;
         // A unix-domain stream has no such option.
         let _ = socket.set_tcp_nodelay(true);
-        Ok(Self { stream: Rc::new(register(socket)?), reading: None, flushing: None })
+        Ok(Self { stream: register(socket)?, waker, awaits_writable: false, has_ended: false })
     }
 
-    /// The stream, for a task that waits for it.
-    pub(in crate::server) fn stream(&self) -> Rc<AsyncFd<Socket>> {
-        Rc::clone(&self.stream)
+    /// Reads once. `Pending` if there is nothing to read: then the waker is told when there is. After the end of the
+    /// stream, or an error, it is always pending.
+    pub(in crate::server) fn poll_read(&mut self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.has_ended {
+            return Poll::Pending;
+        }
+        let mut context = Context::from_waker(&self.waker);
+        loop {
+            let mut guard = ready!(self.stream.poll_read_ready(&mut context))?;
+            let mut socket: &Socket = self.stream.get_ref();
+            match socket.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => {
+                    // A read that does not fill the buffer has emptied the stream, so the next one would be in vain.
+                    if matches!(read, Ok(count) if count < buffer.len()) {
+                        guard.clear_ready();
+                    }
+                    self.has_ended = matches!(read, Ok(0) | Err(_));
+                    return Poll::Ready(read);
+                }
+            }
+        }
     }
 
-    /// The task that reads. It ends with the stream.
-    pub(in crate::server) fn set_reading(&mut self, task: AbortHandle) {
-        self.reading = Some(task);
+    /// Whether there is perhaps something to read; if not, the waker is told when there is.
+    pub(in crate::server) fn poll_readable(&self) -> bool {
+        let mut context = Context::from_waker(&self.waker);
+        !self.has_ended && self.stream.poll_read_ready(&mut context).is_ready()
     }
 
-    /// The task that waits to write, if there is one. It ends with the stream.
-    pub(in crate::server) const fn flushing_mut(&mut self) -> &mut Option<AbortHandle> {
-        &mut self.flushing
+    /// Whether the kernel perhaps takes bytes; if not, the waker is told when it does.
+    pub(in crate::server) fn poll_writable(&self) -> bool {
+        let mut context = Context::from_waker(&self.waker);
+        self.stream.poll_write_ready(&mut context).is_ready()
+    }
+
+    /// The kernel has refused bytes in this very step, so it is not known to take any: the reactor, which belongs to this
+    /// thread, cannot have found out since.
+    pub(in crate::server) fn forget_writable(&self) {
+        let mut context = Context::from_waker(&self.waker);
+        if let Poll::Ready(Ok(mut guard)) = self.stream.poll_write_ready(&mut context) {
+            guard.clear_ready();
+        }
     }
 
     /// See [`Carrier::write`](super::Carrier::write).
@@ -84,24 +118,10 @@ impl Descriptor {
     }
 }
 
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        for task in [&self.reading, &self.flushing].into_iter().flatten() {
-            task.abort();
-        }
-    }
-}
-
 #[expect(unsafe_code, reason = "tokio cannot see that a socket keeps its descriptor")]
 fn register(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     // SAFETY: the socket owns its descriptor, which stays open and the same until the socket is dropped with its `AsyncFd`.
     Ok(unsafe { AsyncFd::register(socket) }?)
-}
-
-/// Reads what is there into `buffer`.
-pub(in crate::server) fn read(stream: &AsyncFd<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut socket: &Socket = stream.get_ref();
-    socket.read(buffer)
 }
 
 /// Entries in one write. Linux and macOS take up to 1,024 (`IOV_MAX`); the table is on the stack.

@@ -10,13 +10,10 @@ use std::io;
 
 use crate::engine::Outbox;
 use crate::server::event::UnitWriter;
-use crate::server::link::AcceptStream;
 
 pub(super) use crate::server::carrier::bridge::Bridge;
 #[cfg(unix)]
 pub(super) use crate::server::carrier::descriptor::Descriptor;
-#[cfg(unix)]
-pub(super) use crate::server::carrier::descriptor::read;
 
 /// One of the two. They behave alike.
 pub(super) enum Carrier {
@@ -28,17 +25,6 @@ pub(super) enum Carrier {
 }
 
 impl Carrier {
-    /// The carrier of a stream that was handed over.
-    pub(super) fn new(stream: AcceptStream) -> io::Result<Self> {
-        match stream {
-            #[cfg(unix)]
-            AcceptStream::Descriptor(descriptor) => {
-                Descriptor::new(descriptor).map(Self::Descriptor)
-            }
-            AcceptStream::Bridge => Ok(Self::Bridge(Bridge::default())),
-        }
-    }
-
     /// Writes as much of the outbox as the stream takes now; an outbox that is not empty afterwards has to wait.
     /// Returns how many entries that asked for word are gone.
     pub(super) fn write(

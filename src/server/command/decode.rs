@@ -4,7 +4,7 @@ use crate::hub::Target;
 use crate::server::command::{BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags};
 use crate::server::record::{Fields, Record, Records};
 
-/// A fault in our own library: the rest of the buffer cannot be read. Log it.
+/// A fault in our own library: the rest of the buffer cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The buffer ends in the middle of a record, or a length is not one.
@@ -114,6 +114,7 @@ impl<'a> Open<'a> {
             slot: fields.number()?,
             is_websocket: flags & OPEN_WEBSOCKET != 0,
             is_protocol_3: flags & OPEN_PROTOCOL_3 != 0,
+            is_text_only: flags & OPEN_TEXT_ONLY != 0,
             ping_interval_ms: fields.number()?,
             ping_timeout_ms: fields.number()?,
             upgrade_timeout_ms: fields.number()?,
@@ -195,6 +196,7 @@ const RECEIVED: u32 = 18;
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;
 const OPEN_PROTOCOL_3: u32 = 2;
+const OPEN_TEXT_ONLY: u32 = 4;
 
 // Flags of SEND, BROADCAST and MULTICAST; the last one of BROADCAST alone.
 const VOLATILE: u32 = 1;

@@ -8,6 +8,7 @@ use std::mem;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -63,8 +64,18 @@ struct State {
     /// It changes together with `backlog`, under one lock, so no wake-up is lost: who appends a unit either finds it
     /// false and rings, or the drain that makes it false comes later and finds the unit.
     is_scheduled: bool,
+    /// When JavaScript was rung, or told to come back, for what waits now.
+    called_at: Option<Instant>,
+    /// When JavaScript came back the last time that it had let [`BLOCKED_AFTER`] pass.
+    unblocked_at: Option<Instant>,
     /// The link is gone: nothing is posted any more.
     is_closed: bool,
+}
+
+impl State {
+    fn is_blocked(&self, now: Instant) -> bool {
+        self.called_at.is_some_and(|called_at| now.duration_since(called_at) >= BLOCKED_AFTER)
+    }
 }
 
 impl EventQueue {
@@ -95,6 +106,12 @@ impl EventQueue {
     /// How many bytes JavaScript has not taken.
     pub(crate) fn undrained_bytes(&self) -> usize {
         self.undrained_bytes.load(Ordering::Acquire)
+    }
+
+    /// The last moment at which JavaScript was known to be blocked: now, or when it came back.
+    pub(crate) fn blocked_at(&self) -> Option<Instant> {
+        let (state, now) = (lock(&self.state), Instant::now());
+        if state.is_blocked(now) { Some(now) } else { state.unblocked_at }
     }
 
     /// Waits until JavaScript has taken this unit.
@@ -144,6 +161,11 @@ impl EventQueue {
         }
         let more = state.backlog.first().is_some();
         state.is_scheduled = more;
+        let now = Instant::now();
+        if state.is_blocked(now) {
+            state.unblocked_at = Some(now);
+        }
+        state.called_at = more.then_some(now);
         self.publish(&state);
         drop(state);
 
@@ -179,6 +201,9 @@ impl EventQueue {
         }
         let number = state.backlog.append(unit);
         let must_ring = !mem::replace(&mut state.is_scheduled, true);
+        if must_ring {
+            state.called_at = Some(Instant::now());
+        }
         self.publish(&state);
         drop(state);
 
@@ -211,6 +236,10 @@ impl EventQueue {
         }
     }
 }
+
+/// JavaScript that has not come for so long is busy with something else than events: a busy but healthy loop takes
+/// some milliseconds, and no sensible `pingTimeout` is much shorter.
+const BLOCKED_AFTER: Duration = Duration::from_millis(500);
 
 fn ended_in(records: &[u8]) -> impl Iterator<Item = Ended> {
     Records::new(records).flatten().filter_map(Ended::new)

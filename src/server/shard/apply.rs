@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::codec::engine_io::BinaryForm;
 use crate::codec::websocket::Deflater;
 use crate::config::Config;
 use crate::config::Protocol;
@@ -38,7 +39,7 @@ impl Shard {
         let owner = self.owner_of(link);
         let before = self.rooms_and_members(owner);
         for command in Commands::new(bytes) {
-            // A buffer that cannot be decoded is a fault of our own library; there is nothing to go on with.
+            // `Link::submit` has refused what cannot be decoded.
             let Ok(command) = command else { break };
             self.contain(|shard| shard.do_command(owner, command));
             if self.queued > MAX_QUEUED {
@@ -55,8 +56,11 @@ impl Shard {
             Command::Open(open) => self.open(owner, &open),
             Command::Send { slot, flags, parts } => {
                 if let Some((_, mut delivery)) = self.delivery(owner) {
-                    delivery
-                        .deliver(slot, flags, |deflater| entry(parts, flags).deflated(deflater));
+                    delivery.deliver(slot, flags, |form, deflater| {
+                        Entry::message(engine_parts(parts), form)
+                            .flagged(flags.compress, flags.notify)
+                            .deflated(deflater)
+                    });
                 }
             }
             Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
@@ -128,6 +132,7 @@ impl Shard {
         }
         let config = Config {
             protocol: if open.is_protocol_3 { Protocol::V3 } else { Protocol::V4 },
+            supports_binary: !open.is_text_only,
             ping_interval_ms: open.ping_interval_ms,
             ping_timeout_ms: open.ping_timeout_ms,
             upgrade_timeout_ms: open.upgrade_timeout_ms,
@@ -146,19 +151,21 @@ impl Shard {
 
     fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
         self.count_broadcast();
-        let mut variants = Variants::new(entry(broadcast.parts, broadcast.flags));
+        let mut variants = variants(broadcast.parts, broadcast.flags);
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
         rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
-            delivery.deliver(slot, broadcast.flags, |deflater| variants.entry(deflater));
+            delivery
+                .deliver(slot, broadcast.flags, |form, deflater| variants.entry(form, deflater));
         });
     }
 
     fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
         self.count_broadcast();
-        let mut variants = Variants::new(entry(multicast.parts, multicast.flags));
+        let mut variants = variants(multicast.parts, multicast.flags);
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
         for slot in multicast.slots {
-            delivery.deliver(slot, multicast.flags, |deflater| variants.entry(deflater));
+            delivery
+                .deliver(slot, multicast.flags, |form, deflater| variants.entry(form, deflater));
         }
     }
 
@@ -246,7 +253,7 @@ impl Delivery<'_> {
         &mut self,
         slot: u32,
         flags: SendFlags,
-        entry: impl FnOnce(Option<&mut Deflater>) -> Entry,
+        entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
     ) {
         let Some(session) = self.registry.session_mut(slot) else { return };
         if session.owner() != self.owner {
@@ -262,13 +269,19 @@ impl Delivery<'_> {
     }
 }
 
-/// The outbox entry of a message unit.
-fn entry(parts: Parts<'_>, flags: SendFlags) -> Entry {
-    let parts = parts.map(|part| match part {
+/// The outbox entries of a message unit that goes to many sessions.
+fn variants(
+    parts: Parts<'_>,
+    flags: SendFlags,
+) -> Variants<impl Iterator<Item = EnginePart<'_>> + Clone> {
+    Variants::new(engine_parts(parts), flags.compress, flags.notify)
+}
+
+fn engine_parts(parts: Parts<'_>) -> impl Iterator<Item = EnginePart<'_>> + Clone {
+    parts.map(|part| match part {
         Part::Text(text) => EnginePart::Text(text),
         Part::Binary(bytes) => EnginePart::Binary(bytes),
-    });
-    Entry::message(parts).flagged(flags.compress, flags.notify)
+    })
 }
 
 /// So many writes take as long as a wake-up of JavaScript and more.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime;
 use tokio::runtime::LocalOptions;
+use tokio::task;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
 
@@ -45,7 +47,8 @@ pub(in crate::server) fn start(
                 // Who started the thread waits for the answer.
                 let _ = built.send(Ok(()));
                 deferred::begin();
-                runtime.block_on(run(index, inboxes, slots, gauges));
+                // It serves many streams in a turn and yields by itself; the budget of a task would have it yield every 64.
+                runtime.block_on(task::unconstrained(run(index, inboxes, slots, gauges)));
             }
             Err(error) => {
                 let _ = built.send(Err(error));
@@ -63,18 +66,31 @@ pub(super) async fn run(index: u32, inboxes: Arc<[Inbox]>, slots: Arc<Slots>, ga
     });
     let start = shard.borrow().start;
     let mut messages = Vec::new();
+    let mut streams = Vec::new();
+    // Seldom changes, so it is kept: a new timer for every wake-up would cost more.
+    let mut sleep = pin!(sleep_until(start));
     loop {
         inbox.take(&mut messages);
-        let (is_running, deadline) = shard.borrow_mut().run(&mut messages);
+        inbox.take_ready_streams(&mut streams);
+        let (is_running, deadline) = shard.borrow_mut().run(&mut messages, &mut streams);
         if !is_running {
             return;
         }
-        match deadline {
-            None => inbox.arrival.notified().await,
-            Some(deadline) => tokio::select! {
-                () = inbox.arrival.notified() => {}
-                () = sleep_until(start + Duration::from_millis(deadline)) => {}
-            },
+        if inbox.has_ready_streams() {
+            // A peer that sends without end must not have the thread for itself: first what the reactor has to say of others.
+            // It also keeps the thread from going to sleep, which is when JavaScript is told of what the others sent.
+            deferred::ring_all();
+            task::yield_now().await;
+            continue;
+        }
+        if let Some(deadline) = deadline.map(|deadline| start + Duration::from_millis(deadline))
+            && sleep.deadline() != deadline
+        {
+            sleep.as_mut().reset(deadline);
+        }
+        tokio::select! {
+            () = inbox.arrival.notified() => {}
+            () = sleep.as_mut(), if deadline.is_some() => {}
         }
     }
 }
@@ -86,9 +102,13 @@ impl Shard {
             .unwrap_or(u64::MAX);
     }
 
-    /// Does all messages, then what has become due. Returns whether the thread is to go on, and until when it may
-    /// sleep.
-    fn run(&mut self, messages: &mut Vec<ShardMessage>) -> (bool, Option<u64>) {
+    /// Does all messages, serves the streams, then does what has become due. Returns whether the thread is to go on, and
+    /// until when it may sleep.
+    fn run(
+        &mut self,
+        messages: &mut Vec<ShardMessage>,
+        streams: &mut Vec<u32>,
+    ) -> (bool, Option<u64>) {
         self.wake();
         // It is awake: nobody has to call it.
         self.sleeping_until = 0;
@@ -104,6 +124,12 @@ impl Shard {
         }
         messages.shrink_to(MAX_KEPT_MESSAGES);
         self.flush_dirty();
+        for conn in streams.drain(..) {
+            #[cfg(unix)]
+            self.serve(conn);
+            #[cfg(not(unix))]
+            let _ = conn;
+        }
         self.fire_due();
         for done in barriers {
             // Who asked may have given up waiting.

@@ -1,5 +1,7 @@
 //! Streams: how they come to a shard, what they bring, how they are written to and how they go.
 
+use std::io;
+
 use bytes::Bytes;
 
 use crate::codec::websocket::DeflateParameters;
@@ -7,12 +9,16 @@ use crate::codec::websocket::Input;
 use crate::engine::Received;
 use crate::engine::StreamEnd;
 use crate::engine::WebSocket;
+use crate::server::carrier::Bridge;
 use crate::server::carrier::Carrier;
+#[cfg(unix)]
+use crate::server::carrier::Descriptor;
 use crate::server::connection::Connection;
 use crate::server::connection::Role;
 use crate::server::event::UnitWriter;
 use crate::server::link;
 use crate::server::link::Accept;
+use crate::server::link::AcceptStream;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
 use crate::server::timers::Timer;
@@ -32,7 +38,7 @@ impl Shard {
             }
             _ => false,
         };
-        let Ok(carrier) = Carrier::new(stream) else {
+        let Ok(carrier) = self.carrier(conn, stream) else {
             if is_taken {
                 self.step(slot, |session, now, events| {
                     session.stream_ended(conn, StreamEnd::Broken, now, events);
@@ -44,20 +50,20 @@ impl Shard {
         let role = if is_taken {
             Role::Session(slot)
         } else {
-            Role::Alone(WebSocket::refused(conn, response, self.now))
+            Role::Alone(Box::new(WebSocket::refused(conn, response, self.now)))
         };
         let mut connection = Connection::new(conn, owner, carrier, role);
         if is_taken && let Some(deflate) = deflate {
             connection.is_compressed = true;
             self.compress(slot, conn, &deflate);
         }
-        let is_compressed = connection.is_compressed;
         self.connections.insert(connection);
         self.write(conn);
-        if !is_compressed && !input.is_empty() {
-            self.receive(conn, &mut std::mem::take(&mut input));
+        if !input.is_empty() {
+            self.receive_in_pieces(conn, &mut input);
         }
-        self.start_reading(conn, input);
+        #[cfg(unix)]
+        self.start_reading(conn);
     }
 
     /// The response of a session's stream agrees to compression.
@@ -65,6 +71,17 @@ impl Shard {
         let session = self.registry.session_mut(slot);
         if let Some(websocket) = session.and_then(|session| session.websocket_mut(conn)) {
             websocket.compress(deflate);
+        }
+    }
+
+    /// The carrier of a stream that was handed over.
+    fn carrier(&self, conn: u32, stream: AcceptStream) -> io::Result<Carrier> {
+        match stream {
+            #[cfg(unix)]
+            AcceptStream::Descriptor(descriptor) => {
+                Descriptor::new(descriptor, self.waker(conn)).map(Carrier::Descriptor)
+            }
+            AcceptStream::Bridge => Ok(Carrier::Bridge(Bridge::default())),
         }
     }
 
@@ -198,6 +215,7 @@ impl Shard {
                 connection.has_pending = true;
                 self.slots.set_pending(slot, bytes);
             }
+            #[cfg(unix)]
             self.await_writable(conn);
         } else if connection.has_pending {
             connection.has_pending = false;
@@ -214,7 +232,7 @@ impl Shard {
         writer: &mut UnitWriter<'_>,
     ) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
-        connection.role = Role::Alone(websocket);
+        connection.role = Role::Alone(Box::new(websocket));
         self.tend(conn, writer);
     }
 
@@ -229,6 +247,7 @@ impl Shard {
             self.arm(Timer::Stream(conn), deadline);
         }
         if is_blocked {
+            #[cfg(unix)]
             self.await_writable(conn);
         }
     }

@@ -54,7 +54,7 @@ impl Bench {
     fn submit(&self, kind: u32, numbers: &[u32], bytes: &[u8]) {
         let mut command = Vec::new();
         append_record(&mut command, kind, u32::from(kind == OPEN), numbers, bytes);
-        self.link.submit(&command);
+        self.link.submit(&command).unwrap();
     }
 
     /// Opens a session on a WebSocket over a stream that is not TCP.

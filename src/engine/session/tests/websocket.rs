@@ -171,33 +171,6 @@ fn the_heartbeat_pings_and_times_out() {
 }
 
 #[test]
-fn in_protocol_3_the_client_pings() {
-    let mut bench = Bench::new(true, Protocol::V3);
-    bench.session.attach(CONN, Bytes::from_static(b"101"));
-    bench.session.observe(true);
-    bench.written(CONN);
-    bench.pass(1_400).receive(CONN, &[text("2")]);
-    assert_eq!(
-        (bench.events(), bench.written(CONN)),
-        (vec!["heartbeat".to_owned()], vec!["3".to_owned()])
-    );
-    bench.pass(1_499);
-    assert!(bench.events().is_empty());
-    bench.pass(1);
-    assert_eq!(bench.events(), ["closed: ping timeout"]);
-
-    let mut bench = Bench::new(false, Protocol::V3);
-    bench.poll(0).poll(1).session.heartbeat_received(0);
-    bench.flush();
-    assert_eq!(bench.events(), ["respond 0 0{}", "respond 1 3"]);
-
-    let mut bench = Bench::new(true, Protocol::V3);
-    bench.session.attach(CONN, Bytes::new());
-    bench.receive(CONN, &[text("3")]);
-    assert_eq!(bench.events(), ["closed: transport error invalid heartbeat direction"]);
-}
-
-#[test]
 fn a_volatile_message_is_sent_once_a_turn_and_never_waits() {
     let mut bench = Bench::websocket();
     bench.send_volatile("a");

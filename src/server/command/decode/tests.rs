@@ -56,6 +56,7 @@ fn a_session_is_opened_with_its_options() {
         slot: 7,
         is_websocket: true,
         is_protocol_3: false,
+        is_text_only: false,
         ping_interval_ms: 25_000,
         ping_timeout_ms: 20_000,
         upgrade_timeout_ms: 10_000,

@@ -1,0 +1,42 @@
+/**
+ * Polling for browsers that cannot make requests to other origins: GETs are answered with a script that calls `___eio[j]` with the payload,
+ * POSTs come from a form. A session is of this kind when its handshake names a `j`.
+ */
+import { parse } from "node:querystring";
+import { PollingTransport } from "./polling";
+import type { EngineRequest } from "./request";
+import type { Session } from "./session";
+
+/** The polling transport that the handshake of a session asks for. */
+export function pollingTransportFor(session: Session, req: EngineRequest): PollingTransport {
+  const { j } = req._query;
+  return typeof j === "string" ? new JsonpTransport(session, j) : new PollingTransport(session);
+}
+
+class JsonpTransport extends PollingTransport {
+  /** The call in the script, up to its argument. */
+  private readonly head: string;
+
+  constructor(session: Session, j: string) {
+    super(session);
+    // Nothing but digits: the text is the peer's, and the script runs in somebody's page.
+    this.head = `___eio[${j.replace(/[^0-9]/g, "")}](`;
+  }
+
+  /** The payload is in the field `d`. Without one there is nothing to deliver. */
+  protected override deliverBody(body: Buffer, isBinary: boolean): void {
+    const { d: payload } = isBinary ? {} : parse(body.toString("utf8"));
+    if (typeof payload === "string") {
+      // A form cannot be trusted with line breaks, so they come escaped, and what looks like one comes escaped twice.
+      this.deliverText(payload.replace(/(\\?)\\n/g, (_, slash) => (slash ? "\\n" : "\n")));
+    }
+  }
+
+  /** Two characters that JSON has in strings used to end a line of JavaScript. */
+  protected override bodyOf(payload: string | Buffer): string {
+    const argument = JSON.stringify(payload)
+      .replace(/\u2028/g, "\\u2028")
+      .replace(/\u2029/g, "\\u2029");
+    return `${this.head}${argument});`;
+  }
+}

@@ -1,0 +1,43 @@
+//! What JavaScript tells of the streams that it carries: the bytes that came, the end of input, the bytes that were taken.
+
+use crate::engine::StreamEnd;
+use crate::server::carrier::Bridge;
+use crate::server::carrier::Carrier;
+use crate::server::shard::Shard;
+
+impl Shard {
+    /// The bridge of this conn, if it is one of this link.
+    fn bridge_mut(&mut self, owner: u32, conn: u32) -> Option<&mut Bridge> {
+        let connection = self.connections.connection_mut(conn)?;
+        match &mut connection.carrier {
+            Carrier::Bridge(bridge) if connection.owner == owner => Some(bridge),
+            _ => None,
+        }
+    }
+
+    /// A bridge has read bytes.
+    pub(super) fn receive_from_bridge(&mut self, owner: u32, conn: u32, bytes: &[u8]) {
+        if self.bridge_mut(owner, conn).is_some() {
+            // Unmasked in place, and the command buffer is shared with other shards.
+            self.receive_in_pieces(conn, &mut bytes.to_vec());
+        }
+    }
+
+    /// The peer of a bridge has ended its half.
+    pub(super) fn bridge_ended(&mut self, owner: u32, conn: u32) {
+        if self.bridge_mut(owner, conn).is_some()
+            && let Some(connection) = self.connections.connection_mut(conn)
+            && !connection.hold_end()
+        {
+            self.stream_ended(conn, StreamEnd::Eof);
+        }
+    }
+
+    /// The stream of a bridge has taken bytes.
+    pub(super) fn acknowledge(&mut self, owner: u32, conn: u32, bytes: u32) {
+        if let Some(bridge) = self.bridge_mut(owner, conn) {
+            bridge.acknowledge(bytes);
+            self.writable(conn);
+        }
+    }
+}
