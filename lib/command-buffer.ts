@@ -98,11 +98,14 @@ export abstract class CommandBuffer {
   }
 
   private endTurn(): void {
-    this.submit();
-    this.inTurn = false;
-    this.first = false;
-    this.turn = (this.turn + 1) >>> 0;
-    this.onTurnEnd();
+    try {
+      this.submit();
+    } finally {
+      this.inTurn = false;
+      this.first = false;
+      this.turn = (this.turn + 1) >>> 0;
+      this.onTurnEnd();
+    }
   }
 
   /** The padding is zeroed: the core reads whole words. */

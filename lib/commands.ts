@@ -195,13 +195,13 @@ export class CommandWriter extends CommandBuffer {
     this.two(KIND.observe, 0, slot, mask);
   }
 
-  /** Bytes that a bridge's Duplex has read. */
-  bridgeData(conn: number, bytes: Uint8Array): void {
+  /** Bytes that a bridge's Duplex has read. With `wantsWord` the core posts BRIDGE_RESUME when it has taken them. */
+  bridgeData(conn: number, bytes: Uint8Array, wantsWord: boolean): void {
     const at = this.begin(HEAD + 2 * 4 + bytes.byteLength);
     this.words[(at >> 2) + 2] = conn;
     this.words[(at >> 2) + 3] = bytes.byteLength;
     this.buffer.set(bytes, at + HEAD + 8);
-    this.commit(KIND.bridgeData, 0, at, at + HEAD + 8 + bytes.byteLength);
+    this.commit(KIND.bridgeData, wantsWord ? 1 : 0, at, at + HEAD + 8 + bytes.byteLength);
   }
 
   /** The peer of a bridge has half-closed. */

@@ -46,8 +46,10 @@ export class Link {
   private readonly reader: EventReader;
   private readonly sessions: (SessionSink | undefined)[] = [];
   private readonly streams = new Map<number, StreamSink>();
-  private readonly keepAlive = setInterval(() => {}, LONGEST_DELAY_MS);
+  private readonly keepAlive: NodeJS.Timeout;
   private live = 0;
+  /** The core has more than the last batch. */
+  private hasMore = false;
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
 
@@ -71,7 +73,8 @@ export class Link {
       },
       EVENT_CAPACITY,
     );
-    this.keepAlive.unref();
+    // Made last: a core that cannot start its threads must not leave a timer behind.
+    this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
     process.on("exit", () => this.flushBeforeExit());
   }
 
@@ -143,7 +146,10 @@ export class Link {
     return this.binding.counters();
   }
 
-  /** One batch per callback: nextTicks and microtasks of a batch run before the next one is read. */
+  /**
+   * One batch for each turn of the event loop: its nextTicks and microtasks run before the next one is read, and a flood of messages does not
+   * starve timers and other I/O.
+   */
   private onDoorbell(): void {
     const { reader } = this;
     const goesOn = reader.hasRest;
@@ -154,7 +160,7 @@ export class Link {
         this.drain();
       }
     } finally {
-      if (goesOn || reader.hasRest) {
+      if (goesOn || this.hasMore || reader.hasRest) {
         setImmediate(() => this.onDoorbell());
       }
     }
@@ -163,18 +169,22 @@ export class Link {
   /** Reads one batch; returns whether there was one. */
   private drain(): boolean {
     const { reader } = this;
-    const length = this.binding.drain(reader.target);
-    if (length >= 0) {
-      reader.read(length);
-      return length > 0;
+    let result = this.binding.drain(reader.target);
+    const isOneLargeUnit = result < 0;
+    if (isOneLargeUnit) {
+      reader.resize(-result);
+      result = this.binding.drain(reader.target);
     }
-    reader.resize(-length);
+    this.hasMore = result % 2 === 1;
+    const length = this.hasMore ? result - 1 : result;
     try {
-      reader.read(this.binding.drain(reader.target));
+      reader.read(length);
     } finally {
-      reader.resizeWhenRead(EVENT_CAPACITY);
+      if (isOneLargeUnit) {
+        reader.resizeWhenRead(EVENT_CAPACITY);
+      }
     }
-    return true;
+    return length > 0;
   }
 
   private retain(): void {

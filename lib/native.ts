@@ -33,7 +33,10 @@ export interface BindingLink {
     input: Buffer,
     deflate: DeflateParameters | undefined,
   ): number;
-  /** Fills `target` with packed events; returns the bytes written, or minus the bytes needed when the first unit does not fit. */
+  /**
+   * Fills `target` with packed events; returns the bytes written, or minus the bytes needed when the first unit does not fit. Records are
+   * whole words: an odd number says that more is left, which is to be drained in a later turn of the event loop.
+   */
   drain(target: Buffer): number;
   /** Bytes of a session which the kernel has not taken yet (saturating). */
   pending(slot: number): number;

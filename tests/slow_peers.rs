@@ -245,6 +245,21 @@ fn a_bridge_is_paused_until_javascript_has_caught_up() {
 }
 
 #[test]
+fn a_bridge_that_waits_for_word_gets_it_once_its_bytes_were_taken() {
+    let js = Js::new();
+    let slot = js.link.reserve_slot();
+    js.submit(Commands::default().open(slot, Options { is_websocket: true, ..Options::default() }));
+    let conn = js.link.bridge(Role::Direct, slot, b"", b"", None);
+    assert!(matches!(js.event(), Event::BridgeWrite { conn: of, .. } if of == conn));
+    let frame = b"\x82\x81\0\0\0\0\x07";
+    js.submit(Commands::default().bridge_data(conn, frame).bridge_data_and_wait(conn, frame));
+    let events: [Event; 3] = js.events();
+    assert!(matches!(events[0], Event::Binary { .. }));
+    assert!(matches!(events[1], Event::Binary { .. }));
+    assert_eq!(events[2], Event::BridgeResume { conn });
+}
+
+#[test]
 fn a_bridge_is_given_no_more_than_its_window() {
     let js = Js::new();
     let slot = js.link.reserve_slot();

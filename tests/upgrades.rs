@@ -218,7 +218,9 @@ fn polls_take_what_is_there_or_wait() {
         0,
         &[Part::Text("c")],
     ));
-    assert_eq!(js.event(), Event::respond(slot, 2, "4b\u{1e}4c"));
+    assert_eq!(js.event(), Event::respond(slot, 2, "4b"));
+    js.submit(Commands::default().poll(slot, 3));
+    assert_eq!(js.event(), Event::respond(slot, 3, "4c"));
 }
 
 #[test]

@@ -241,8 +241,8 @@ describe("engine: polling", () => {
       run.trace.push("sent b", transport === conn.transport),
     );
     run.trace.push(conn.writeBuffer.length);
-    // Not recorded: whether "b" still catches this answer or waits for the next GET is a matter of when the core gets to it.
-    await waiting.untilClosed();
+    await run.record(waiting);
+    await run.answer("GET");
   });
 
   check("a send that finds no GET waits for it", async (run, conn) => {

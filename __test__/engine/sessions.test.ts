@@ -329,7 +329,9 @@ describe("engine: upgrades of sessions", () => {
     peer.send("5");
     await upgraded;
     await peer.expectText("4meanwhile");
+    const heard = within(once(conn, "message"), "message");
     peer.send("4over ws");
+    await heard;
     conn.send("over ws");
     await peer.expectText("4over ws");
     trace.push(await request(conn), conn.upgraded, conn.upgrading, conn.transport.name);

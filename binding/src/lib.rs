@@ -20,7 +20,6 @@ use crate::doorbell::Doorbell;
 #[napi]
 pub struct BindingLink {
     link: Arc<Link>,
-    doorbell: Arc<Doorbell>,
 }
 
 /// What the core holds at this moment, over all links of the process.
@@ -69,7 +68,7 @@ impl BindingLink {
         let doorbell = Arc::new(Doorbell::new(&doorbell)?);
         let ringer = Arc::clone(&doorbell);
         let link = Core::global().link(Box::new(move || ringer.ring()))?;
-        let binding = Self { link: Arc::clone(&link), doorbell: Arc::clone(&doorbell) };
+        let binding = Self { link: Arc::clone(&link) };
         // Registered after the function was made: hooks run last-in first-out, so the doorbell is silent before the function goes.
         env.add_env_cleanup_hook((link, doorbell), |(link, doorbell)| {
             doorbell.silence();
@@ -129,16 +128,13 @@ impl BindingLink {
         Ok(self.link.bridge(role_of(role)?, slot, response, input, deflate_of(deflate)?))
     }
 
-    /// Fills `target` with packed events: the bytes written, or minus the bytes needed when the first unit does not fit.
+    /// Fills `target` with packed events: the bytes written, or minus the bytes needed when the first unit does not fit. Records are whole
+    /// words, so an odd number says that more is left, to be drained in a later turn.
     #[napi(catch_unwind)]
     pub fn drain(&self, mut target: Buffer) -> i64 {
         match self.link.drain(target.as_mut()) {
             Drained::Bytes { written, more } => {
-                if more {
-                    // A new callback: nextTicks and microtasks of this batch run before the next one is read.
-                    self.doorbell.ring();
-                }
-                i64::try_from(written).unwrap_or(i64::MAX)
+                i64::try_from(written).unwrap_or(i64::MAX - 1) | i64::from(more)
             }
             Drained::NeedsRoom(bytes) => -i64::try_from(bytes).unwrap_or(i64::MAX),
         }

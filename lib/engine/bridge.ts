@@ -8,6 +8,9 @@ import type { Link } from "../link";
 import type { Carrier, Opening } from "./carrier";
 import type { WebSocketTransport } from "./transports";
 
+/** Bytes that a bridge hands to the core before it waits for word: what two reads of Node bring. */
+const MAX_UNREAD_BYTES = 128 * 1024;
+
 /** The optional methods of a net.Socket. */
 type Tunable = Duplex & {
   setTimeout?(milliseconds: number): void;
@@ -20,6 +23,8 @@ export class Bridge implements Carrier {
   readonly isCompressed: boolean;
   hasEnded = false;
   transport: WebSocketTransport | undefined = undefined;
+  /** Bytes handed to the core since it last said that it had taken all. */
+  private unread = 0;
   /** Lengths of the writes that the stream has not taken; it takes them in order. */
   private readonly untaken: number[] = [];
   private readonly onTaken = (): void => {
@@ -42,7 +47,7 @@ export class Bridge implements Carrier {
     this.conn = link.bridge(role, slot, response, input, this, deflate);
     stream.on("data", (chunk: Buffer | string) => {
       if (!this.hasEnded) {
-        link.commands.bridgeData(this.conn, typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+        this.onChunk(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
       }
     });
     stream.on("end", () => {
@@ -56,6 +61,16 @@ export class Bridge implements Carrier {
       }
     });
     stream.resume(); // it may have been paused before
+  }
+
+  /** JavaScript reads faster than the core decodes, so the stream waits for it after every so many bytes. */
+  private onChunk(chunk: Buffer): void {
+    this.unread += chunk.length;
+    const isAhead = this.unread > MAX_UNREAD_BYTES;
+    if (isAhead) {
+      this.stream.pause();
+    }
+    this.link.commands.bridgeData(this.conn, chunk, isAhead);
   }
 
   onConnEnded(): void {
@@ -89,6 +104,7 @@ export class Bridge implements Carrier {
   }
 
   onBridgeResume(): void {
+    this.unread = 0;
     this.stream.resume();
   }
 

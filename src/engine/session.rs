@@ -256,7 +256,7 @@ impl Session {
         };
         polling.park(request);
         if !polling.outbox.is_empty() {
-            polling.flush(self.slot, self.config.protocol, events);
+            polling.flush_all(self.slot, self.config.protocol, events);
         } else if matches!(self.state, State::Closing { .. }) {
             // What Engine.IO answers to the GET that comes after `close()`.
             let packets = [PacketType::Noop, PacketType::Close];

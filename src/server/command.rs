@@ -99,6 +99,8 @@ pub enum Command<'a> {
         conn: u32,
         /// What was read.
         bytes: &'a [u8],
+        /// The bridge has stopped reading, and waits for `BRIDGE_RESUME` once this was taken.
+        wants_word: bool,
     },
     /// The peer of a byte bridge has ended its half.
     BridgeEof {

@@ -127,6 +127,10 @@ impl Commands {
         self.record(14, 0, &[conn, u32::try_from(bytes.len()).unwrap()], bytes)
     }
 
+    pub fn bridge_data_and_wait(&mut self, conn: u32, bytes: &[u8]) -> &mut Self {
+        self.record(14, 1, &[conn, u32::try_from(bytes.len()).unwrap()], bytes)
+    }
+
     pub fn bridge_eof(&mut self, conn: u32) -> &mut Self {
         self.record(15, 0, &[conn], &[])
     }

@@ -38,7 +38,7 @@ impl Transport {
     /// Whether a packet would leave now. This, and not more, is what a volatile packet asks.
     pub(crate) const fn is_writable(&self) -> bool {
         match self {
-            Self::Polling(polling) => polling.has_request(),
+            Self::Polling(polling) => polling.has_request() && polling.outbox.is_empty(),
             Self::WebSocket(websocket) => !websocket.is_blocked,
         }
     }

@@ -1,4 +1,4 @@
-//! The polling transport: at most one GET waits, and takes everything that there is in one payload.
+//! The polling transport: at most one GET waits. It takes everything that there is when it comes, else the next unit.
 //!
 //! The requests themselves are JavaScript's, and so are their rules (two at a time, one that is aborted); here a
 //! request is the number to answer.
@@ -35,14 +35,25 @@ impl Polling {
         self.request = Some(request);
     }
 
-    /// Answers the GET that waits with all of the outbox, if there is both.
+    /// Answers the GET that waits with the first unit, if there is both: that unit found it waiting, and what was sent behind it waits for the
+    /// next GET, whether or not it was sent in the same moment. So it is with Engine.IO.
     pub(crate) fn flush(&mut self, slot: u32, protocol: Protocol, events: &mut impl Events) {
+        self.take(1, slot, protocol, events);
+    }
+
+    /// Answers the GET that has just come with everything that waits for it.
+    pub(crate) fn flush_all(&mut self, slot: u32, protocol: Protocol, events: &mut impl Events) {
+        self.take(usize::MAX, slot, protocol, events);
+    }
+
+    fn take(&mut self, units: usize, slot: u32, protocol: Protocol, events: &mut impl Events) {
         if self.outbox.is_empty() {
             return;
         }
         let Some(request) = self.request.take() else { return };
-        let mut payload = Vec::with_capacity(self.outbox.bytes());
-        let entries: Vec<Entry> = iter::from_fn(|| self.outbox.pop()).collect();
+        let entries: Vec<Entry> = iter::from_fn(|| self.outbox.pop()).take(units).collect();
+        let len = entries.iter().map(|entry| entry.frames().len()).sum();
+        let mut payload = Vec::with_capacity(len);
         let frames = entries.iter().map(|entry| &**entry.frames());
         let is_binary = match protocol {
             Protocol::V4 => {

@@ -98,7 +98,11 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
         },
         BRIDGE_DATA => {
             let (conn, len) = (fields.number()?, fields.number()?);
-            Command::BridgeData { conn, bytes: fields.bytes(len as usize)? }
+            Command::BridgeData {
+                conn,
+                bytes: fields.bytes(len as usize)?,
+                wants_word: flags & BRIDGE_DATA_WANTS_WORD != 0,
+            }
         }
         BRIDGE_EOF => Command::BridgeEof { conn: fields.number()? },
         BRIDGE_ACK => Command::BridgeAck { conn: fields.number()?, bytes: fields.number()? },
@@ -188,6 +192,7 @@ const PONG: u32 = 11;
 const TURN: u32 = 12;
 const OBSERVE: u32 = 13;
 const BRIDGE_DATA: u32 = 14;
+const BRIDGE_DATA_WANTS_WORD: u32 = 1;
 const BRIDGE_EOF: u32 = 15;
 const BRIDGE_ACK: u32 = 16;
 const CONN_DESTROY: u32 = 17;

@@ -111,7 +111,9 @@ impl Shard {
             Command::Observe { slot, heartbeat } => {
                 self.step_own(owner, slot, |session, _, _| session.observe(heartbeat));
             }
-            Command::BridgeData { conn, bytes } => self.receive_from_bridge(owner, conn, bytes),
+            Command::BridgeData { conn, bytes, wants_word } => {
+                self.receive_from_bridge(owner, conn, bytes, wants_word);
+            }
             Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
             Command::BridgeAck { conn, bytes } => self.acknowledge(owner, conn, bytes),
             Command::ConnDestroy { conn } => {

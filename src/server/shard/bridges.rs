@@ -4,6 +4,7 @@ use crate::engine::StreamEnd;
 use crate::server::carrier::Bridge;
 use crate::server::carrier::Carrier;
 use crate::server::shard::Shard;
+use crate::server::shard::link_of;
 
 impl Shard {
     /// The bridge of this conn, if it is one of this link.
@@ -15,11 +16,23 @@ impl Shard {
         }
     }
 
-    /// A bridge has read bytes.
-    pub(super) fn receive_from_bridge(&mut self, owner: u32, conn: u32, bytes: &[u8]) {
-        if self.bridge_mut(owner, conn).is_some() {
-            // Unmasked in place, and the command buffer is shared with other shards.
-            self.receive_in_pieces(conn, &mut bytes.to_vec());
+    /// A bridge has read bytes. If it waits for word before it reads on, it gets that now, or when JavaScript has caught up.
+    pub(super) fn receive_from_bridge(
+        &mut self,
+        owner: u32,
+        conn: u32,
+        bytes: &[u8],
+        wants_word: bool,
+    ) {
+        if self.bridge_mut(owner, conn).is_none() {
+            return;
+        }
+        // Unmasked in place, and the command buffer is shared with other shards.
+        if self.receive_in_pieces(conn, &mut bytes.to_vec())
+            && wants_word
+            && let Some(link) = link_of(&self.links, owner)
+        {
+            link.events().writer().bridge_resume(conn);
         }
     }
 

@@ -8,13 +8,12 @@ use crate::server::connection::Connection;
 use crate::server::shard::Shard;
 
 impl Shard {
-    /// Receives bytes that are there already, whoever has read them.
-    pub(super) fn receive_in_pieces(&mut self, conn: u32, bytes: &mut [u8]) {
-        let Some(connection) = self.connections.connection(conn) else { return };
+    /// Receives bytes that are there already, whoever has read them. Returns whether the stream may be read on.
+    pub(super) fn receive_in_pieces(&mut self, conn: u32, bytes: &mut [u8]) -> bool {
+        let Some(connection) = self.connections.connection(conn) else { return false };
         if !connection.is_compressed {
             self.receive(conn, bytes);
-            self.pause_if_ahead(conn);
-            return;
+            return !self.pause_if_ahead(conn) && self.connections.connection(conn).is_some();
         }
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -23,13 +22,13 @@ impl Shard {
                 if let Some(connection) = self.connections.connection_mut(conn) {
                     connection.hold(rest);
                 }
-                return;
+                return false;
             }
             let (piece, later) = rest.split_at_mut(rest.len().min(COMPRESSED_PIECE_BYTES));
             self.receive(conn, piece);
             rest = later;
         }
-        self.pause_if_ahead(conn);
+        !self.pause_if_ahead(conn) && self.connections.connection(conn).is_some()
     }
 
     /// Receives what waited for the end of a pause. Returns whether the stream goes on: it may be paused again, or over.
@@ -37,7 +36,9 @@ impl Shard {
         let Some(connection) = self.connections.connection_mut(conn) else { return false };
         let Some(mut held) = connection.take_held() else { return true };
         self.wake();
-        self.contain(|shard| shard.receive_in_pieces(conn, &mut held.bytes));
+        self.contain(|shard| {
+            shard.receive_in_pieces(conn, &mut held.bytes);
+        });
         let Some(connection) = self.connections.connection_mut(conn) else { return false };
         if !held.has_ended {
             return !connection.is_paused();

@@ -18,6 +18,18 @@ fn a_poll_takes_all_there_is_in_one_payload() {
 }
 
 #[test]
+fn a_get_that_waits_takes_the_first_packet_alone() {
+    let mut bench = Bench::polling();
+    bench.poll(1).send("a");
+    bench.send("b");
+    bench.send("c");
+    bench.send_volatile("dropped");
+    assert_eq!(bench.flush().events(), ["respond 1 4a"]);
+    bench.poll(2);
+    assert_eq!(bench.events(), ["respond 2 4b|4c"]);
+}
+
+#[test]
 fn one_entry_that_may_be_compressed_makes_the_payload_so_and_word_is_given() {
     let mut bench = Bench::polling();
     bench.session.send(1, false, |_, _| message("a").flagged(false, true));

@@ -106,8 +106,11 @@ fn a_broadcast_names_four_lists() {
 
 #[test]
 fn a_bridge_carries_bytes() {
-    let bytes = record(14, 0, &[4, 5], b"hello");
-    assert_eq!(decode_one(&bytes), Command::BridgeData { conn: 4, bytes: b"hello" });
+    for wants_word in [false, true] {
+        let bytes = record(14, u32::from(wants_word), &[4, 5], b"hello");
+        let expected = Command::BridgeData { conn: 4, bytes: b"hello", wants_word };
+        assert_eq!(decode_one(&bytes), expected);
+    }
 }
 
 #[test]
