@@ -11,6 +11,7 @@ import { COMPRESS, VOLATILE } from "./commands";
 import { packetQueue, queueAlone } from "./delivery";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
+import type { HandshakeRequest } from "./handshake";
 import type { Namespace } from "./namespace";
 import {
   Decoder,
@@ -79,6 +80,12 @@ export class Client<
   /** The request that opened the session. */
   get request(): IncomingMessage {
     return this.conn.request;
+  }
+
+  /** What can be read of that request: our own engine makes the request itself only when somebody asks for it. */
+  get _requestFacts(): HandshakeRequest {
+    const { conn } = this;
+    return conn._slot === undefined ? conn.request : conn._requestFacts;
   }
 
   /** Connected sockets by id. */

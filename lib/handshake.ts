@@ -4,8 +4,14 @@ import type { ParsedUrlQuery } from "node:querystring";
 import type { TLSSocket } from "node:tls";
 import type { Handshake } from "./socket-types";
 
-/** The request of a session; absent for sessions without one, and when users have taken it off the session. */
-export type HandshakeRequest = (IncomingMessage & { _query?: ParsedUrlQuery }) | null | undefined;
+/** What is read of the request of a session; absent for sessions without one, and when users have taken it off the session. */
+export type HandshakeRequest =
+  | (Pick<IncomingMessage, "headers" | "url"> & {
+      readonly socket?: IncomingMessage["socket"];
+      readonly _query?: ParsedUrlQuery;
+    })
+  | null
+  | undefined;
 
 /**
  * @param issued when the socket was made, in milliseconds since the epoch

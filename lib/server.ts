@@ -12,6 +12,7 @@ import type { Encoder } from "socket.io-parser";
 import { InMemoryAdapter } from "./adapter";
 import { Client } from "./client";
 import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
+import { completeOptions } from "./engine/options";
 import { MainNamespaceMethods } from "./main-namespace";
 import { Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
@@ -110,6 +111,7 @@ export class Server<
     super();
     const isOptions = typeof srv === "object" && srv !== null && !("listen" in srv && srv.listen);
     const options = isOptions ? (srv as Partial<ServerOptions>) : opts;
+    completeOptions(options as Parameters<typeof completeOptions>[0]); // what cannot work is told now, not when a port is known
     this.path(options.path || DEFAULT_PATH);
     this.connectTimeout(options.connectTimeout || CONNECT_TIMEOUT_MS);
     this.serveClient(options.serveClient !== false);
@@ -156,7 +158,11 @@ export class Server<
     if (args.length === 0) {
       return this._path;
     }
-    this._path = (args[0] as string).replace(/\/$/, "");
+    const [path] = args;
+    if (typeof path !== "string") {
+      throw new TypeError(`option "path" must be a string, not ${String(path)}`);
+    }
+    this._path = path.replace(/\/$/, "");
     return this;
   }
 

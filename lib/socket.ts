@@ -100,7 +100,7 @@ export class Socket<
     this.nsp = nsp;
     this.client = client;
     this.adapter = nsp.adapter;
-    this.handshakeRequest = client.request;
+    this.handshakeRequest = client._requestFacts;
     this.auth = auth;
     if (previousSession) {
       this.id = previousSession.sid;

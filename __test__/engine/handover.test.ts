@@ -11,18 +11,10 @@ import { connect as connectTls } from "node:tls";
 import { Server } from "../../lib/engine";
 import { FakeLink } from "./fake-link";
 import { HEAD, immediate, KEY, openPolling, Role, start, upgrade } from "./fixture";
+import { chooseCarriersHere } from "./own-carrier";
 import { exchange, RawPeer } from "./raw";
 
-// Both carriers are named case by case here, so a run that forces one must not choose.
-const forced = process.env.SIO_RS_CARRIER;
-beforeAll(() => {
-  delete process.env.SIO_RS_CARRIER;
-});
-afterAll(() => {
-  if (forced !== undefined) {
-    process.env.SIO_RS_CARRIER = forced;
-  }
-});
+chooseCarriersHere();
 
 describe("engine: the 101", () => {
   it("has nothing in it that nobody asked for", async () => {

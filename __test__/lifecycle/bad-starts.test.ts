@@ -29,6 +29,15 @@ describe("bad starts", () => {
     expect(code).toBe(0);
   });
 
+  it.each([
+    [{ pingInterval: "soon" }, "pingInterval"],
+    [{ maxHttpBufferSize: -1 }, "maxHttpBufferSize"],
+    [{ path: 5 }, "path"],
+  ])("the constructor refuses %j before a server is known", (options, name) => {
+    const { Server } = require("../..");
+    expect(() => new Server(options)).toThrow(`option "${name}" must be`);
+  });
+
   it("a missing binary is told when the package is required: the platform, the place, the ways out", async () => {
     const { code, stderr } = await run(`require(${PACKAGE})`, { SIO_RS_BINARY: "/nowhere.node" });
     expect(code).toBe(1);

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import { destroyOnError } from "./errors";
 import type { AttachOptions } from "./options";
 import type { Server } from "./server";
+import { noteAttached } from "./unseen";
 
 const DEFAULT_PATH = "/engine.io";
 /** How long an upgrade request may stay without an answer of anybody, in milliseconds. */
@@ -49,6 +50,7 @@ export function attachEngine(engine: Server, server: HttpServer, options: Attach
       endUnlessAnswered(stream, options.destroyUpgradeTimeout || DESTROY_UPGRADE_TIMEOUT_MS);
     }
   });
+  noteAttached(server);
 }
 
 /** Node ends upgrade requests when there is no listener; now there is one, so it falls to us. */

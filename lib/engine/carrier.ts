@@ -38,6 +38,8 @@ export interface Opening {
   subprotocol: string;
   /** The compression that it agrees to. */
   deflate: DeflateParameters | undefined;
+  /** Nobody holds the stream or its request, so another object may stand for it. */
+  isUnseen: boolean;
 }
 
 /** Node's own fields of a net.Socket that decide. */

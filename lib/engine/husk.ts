@@ -2,10 +2,13 @@
  * A net.Socket whose descriptor the core has adopted: what remains for Node and for users.
  *
  * `server.getConnections` counts it, `httpServer.close()` waits for it, its addresses can be read, and destroying it drops the stream. It has
- * no handle, so nothing that is written to it leaves, and `end()` does nothing.
+ * no handle, so nothing that is written to it leaves, and `end()` does nothing. If somebody may hold the socket it is that very object that
+ * remains. Otherwise (unseen.ts) a few facts do, and another socket is made of them when somebody asks: 96 bytes instead of 1,080.
  */
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
+import { addressOf } from "./request";
+import { type AcceptingServer, forgetSocket, StandIn, type StandInSource } from "./stand-in";
 import type { WebSocketTransport } from "./transports";
 
 const kHusk = Symbol("husk");
@@ -17,44 +20,47 @@ export function adopt(
   link: Link,
   socket: AdoptableSocket,
   input: Buffer,
-  { role, slot, response, subprotocol, deflate }: Opening,
+  { role, slot, response, subprotocol, deflate, isUnseen }: Opening,
 ): Husk | undefined {
   const handle = socket._handle as AdoptableHandle;
-  const husk = new Husk(link, socket, subprotocol, deflate !== undefined);
-  rememberAddresses(socket);
+  const localAddress = shareLocalAddress(socket._getsockname() as LocalAddress);
+  const isCompressed = deflate !== undefined;
+  const husk = isUnseen
+    ? new UnseenSocket(link, socket, localAddress, subprotocol, isCompressed)
+    : new KeptSocket(link, socket, subprotocol, isCompressed);
+  void socket.remoteAddress; // Node keeps the peer's address once it was read
   husk.conn = link.adopt(handle.fd as number, role, slot, response, input, husk, deflate);
   if (husk.conn < 0) {
     return undefined;
   }
   detach(socket, handle);
-  // Another engine on the same server ends upgrade streams that nobody has written to; the core has written this much.
-  Object.defineProperty(socket, "_bytesDispatched", { value: response.length, configurable: true });
-  socket.setTimeout(0);
-  (socket as Tagged)[kHusk] = husk;
-  socket.on("close", onClose);
+  if (husk instanceof KeptSocket) {
+    husk.keep(localAddress, response.length);
+  }
   return husk;
 }
 
-class Husk implements Carrier {
+abstract class Husk implements Carrier {
   conn = -1;
   hasEnded = false;
   transport: WebSocketTransport | undefined = undefined;
 
   constructor(
-    private readonly link: Link,
-    readonly stream: AdoptableSocket,
+    protected readonly link: Link,
     readonly subprotocol: string,
     readonly isCompressed: boolean,
   ) {}
 
+  abstract readonly stream: Carrier["stream"];
+
   onConnEnded(): void {
     this.hasEnded = true;
     this.transport?.onStreamEnded();
-    this.stream.destroy();
+    this.drop();
   }
 
   /** Somebody has destroyed the socket: the stream goes with it. */
-  onSocketClosed(): void {
+  onDestroyed(): void {
     if (!this.hasEnded) {
       this.link.commands.connDestroy(this.conn);
     }
@@ -66,10 +72,78 @@ class Husk implements Carrier {
   onBridgePause(): void {}
   onBridgeResume(): void {}
   onBridgeDestroy(): void {}
+
+  /** The stream is closed: so is the socket. */
+  protected abstract drop(): void;
 }
 
-function onClose(this: Tagged): void {
-  this[kHusk]?.onSocketClosed();
+/** The husk of a socket that somebody may hold. */
+class KeptSocket extends Husk {
+  constructor(
+    link: Link,
+    readonly stream: AdoptableSocket,
+    subprotocol: string,
+    isCompressed: boolean,
+  ) {
+    super(link, subprotocol, isCompressed);
+  }
+
+  keep(localAddress: object, written: number): void {
+    const socket: Tagged = this.stream;
+    socket._sockname = localAddress;
+    socket._getsockname = keptAddress;
+    // Another engine on the same server ends upgrade streams that nobody has written to; the core has written this much.
+    Object.defineProperty(socket, "_bytesDispatched", { value: written, configurable: true });
+    socket[kHusk] = this;
+    socket.on("close", onKeptSocketClosed);
+  }
+
+  protected override drop(): void {
+    this.stream.destroy();
+  }
+}
+
+/** Without a handle Node answers nothing for the local address. */
+function keptAddress(this: AdoptableSocket): object {
+  return this._sockname ?? {};
+}
+
+function onKeptSocketClosed(this: Tagged): void {
+  this[kHusk]?.onDestroyed();
+}
+
+/** The husk of a socket that nobody has seen. */
+export class UnseenSocket extends Husk implements StandInSource {
+  readonly server: AcceptingServer;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  private standIn: StandIn | undefined = undefined;
+
+  constructor(
+    link: Link,
+    socket: AdoptableSocket,
+    readonly localAddress: object,
+    subprotocol: string,
+    isCompressed: boolean,
+  ) {
+    super(link, subprotocol, isCompressed);
+    this.server = (socket as unknown as { server: AcceptingServer }).server;
+    this.remoteAddress = addressOf(socket);
+    this.remotePort = socket.remotePort;
+  }
+
+  get stream(): StandIn {
+    this.standIn ??= new StandIn(this);
+    return this.standIn;
+  }
+
+  protected override drop(): void {
+    if (this.standIn !== undefined) {
+      this.standIn.destroy();
+    } else {
+      forgetSocket(this.server);
+    }
+  }
 }
 
 /** The descriptor lives on in the core; libuv takes it out of its poll set before it closes its own. */
@@ -77,32 +151,30 @@ function detach(socket: AdoptableSocket, handle: AdoptableHandle): void {
   socket._handle = null;
   handle.onread = ignoreRead;
   handle.close();
+  socket.setTimeout(0);
 }
 
 function ignoreRead(): void {}
 
-/** Local addresses by text: a server has few, and its husks share the objects. Bounded, since a host may have many. */
-const localAddresses = new Map<string, object>();
-const LOCAL_ADDRESSES_MAX = 1024;
-
-/** Node keeps the peer's address once it was read, but answers nothing for the local one without a handle. */
-function rememberAddresses(socket: AdoptableSocket): void {
-  void socket.remoteAddress;
-  const address = socket._getsockname() as { address?: string; port?: number };
-  const key = `${address.address} ${address.port}`;
-  let shared = localAddresses.get(key);
-  if (shared === undefined) {
-    shared = address;
-    if (localAddresses.size < LOCAL_ADDRESSES_MAX) {
-      localAddresses.set(key, shared);
-    }
-  }
-  socket._sockname = shared;
-  socket._getsockname = rememberedAddress;
+interface LocalAddress {
+  address?: string;
+  port?: number;
 }
 
-function rememberedAddress(this: AdoptableSocket): object {
-  return this._sockname ?? {};
+/** Local addresses by text: a server has few, and its husks share the objects. Bounded, since a host may have many. */
+const localAddresses = new Map<string, LocalAddress>();
+const LOCAL_ADDRESSES_MAX = 1024;
+
+function shareLocalAddress(address: LocalAddress): object {
+  const key = `${address.address} ${address.port}`;
+  const known = localAddresses.get(key);
+  if (known !== undefined) {
+    return known;
+  }
+  if (localAddresses.size < LOCAL_ADDRESSES_MAX) {
+    localAddresses.set(key, address);
+  }
+  return address;
 }
 
 export type { Husk };

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
 import { type Carrier, carry, isAlive } from "./carrier";
+import { DeferredRequest } from "./deferred-request";
 import { abortHandshake, ERRORS, type ErrorCallback } from "./errors";
 import {
   appendHeaders,
@@ -15,10 +16,13 @@ import {
   responseHead,
   responseLines,
 } from "./handshake";
+import { internHeaders } from "./header-pool";
+import { UnseenSocket } from "./husk";
 import { pollingTransportFor } from "./jsonp";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
+import { isUnseen } from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
 
 const debug = debugModule("engine");
@@ -32,6 +36,7 @@ export function openPollingSession(
   identify(server, req, refuse, (id) => {
     const session = new Socket(id, server, req, protocolOf(req));
     session._open(pollingTransportFor(session, req));
+    internHeaders(req);
     server._register(session);
     session.transport.onRequest(req);
   });
@@ -81,6 +86,11 @@ function openWebSocketSession(request: UpgradeRequest, id: string): void {
   const carrier = takeStream(request, Role.Direct, session);
   if (carrier !== undefined) {
     session._setCarrier(carrier);
+    if (carrier instanceof UnseenSocket) {
+      session._deferRequest(new DeferredRequest(req, carrier));
+    } else {
+      internHeaders(req);
+    }
     server._register(session);
     server.emit("connection", session);
   }
@@ -129,7 +139,14 @@ function takeStream(
     server._link,
     stream,
     head,
-    { role, slot, response, subprotocol, deflate },
+    {
+      role,
+      slot,
+      response,
+      subprotocol,
+      deflate,
+      isUnseen: isUnseen(server, request.req, stream),
+    },
     server.opts.carrier ?? "auto",
   );
 }

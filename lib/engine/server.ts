@@ -62,14 +62,20 @@ export class Server extends EventEmitter {
   httpServer: HttpServer | undefined;
   /** Whether WebSockets are accepted; engine.io has its ws server here. Undefined when the transport is switched off. */
   ws: WebSocketGate | undefined;
+  /** The middleware of the `cors` option, if it shows requests to nobody. */
+  private readonly cors: Middleware | undefined;
   private link: Link | undefined;
 
   /** @throws TypeError when an option has a value that cannot work */
   constructor(options?: ServerOptions) {
     super();
     this.opts = completeOptions(options);
-    if (this.opts.cors) {
-      this.use(cors<CorsRequest>(this.opts.cors as cors.CorsOptions) as Middleware);
+    const { cors: corsOptions } = this.opts;
+    if (corsOptions) {
+      this.use(cors<CorsRequest>(corsOptions as cors.CorsOptions) as Middleware);
+      if (typeof corsOptions !== "function") {
+        this.cors = this.middlewares[0]; // a function would be shown the requests
+      }
     }
     this._init();
   }
@@ -198,6 +204,23 @@ export class Server extends EventEmitter {
     this.emit("connection_error", { req, code, message: ERROR_MESSAGES[code], context });
   }
 
+  /** Whether no code but the engine's own is shown upgrade requests. */
+  _keepsRequestsToItself(): boolean {
+    const { middlewares, ws } = this;
+    return (
+      (middlewares.length === 0 || (middlewares.length === 1 && middlewares[0] === this.cors)) &&
+      !this.opts.allowRequest &&
+      this.listenerCount("initial_headers") === 0 &&
+      this.listenerCount("headers") === 0 &&
+      (ws === undefined || ws.listenerCount("headers") === 0) &&
+      this.handleUpgrade === plain.handleUpgrade &&
+      this.prepare === plain.prepare &&
+      this.verify === plain.verify &&
+      this.generateId === plain.generateId &&
+      this.emit === plain.emit
+    );
+  }
+
   private runAndVerify(
     req: EngineRequest,
     res: ServerResponse,
@@ -217,3 +240,7 @@ export class Server extends EventEmitter {
     });
   }
 }
+
+/** The methods that an upgrade request goes through, as they were when this was loaded. */
+const { handleUpgrade, prepare, verify, generateId, emit } = Server.prototype;
+const plain = { handleUpgrade, prepare, verify, generateId, emit };

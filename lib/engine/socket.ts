@@ -5,10 +5,11 @@
 import type { IncomingMessage } from "node:http";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
+import { DeferredRequest } from "./deferred-request";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import type { Packet } from "./payload";
-import type { EngineRequest } from "./request";
+import { addressOf, type EngineRequest } from "./request";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
 import { WATCHES_WRITES } from "./watched-emitter";
@@ -33,7 +34,8 @@ const requestProperty: PropertyDescriptor = {
   enumerable: true,
   configurable: true,
   get(this: Socket) {
-    return this._request;
+    const { _request: request } = this;
+    return request instanceof DeferredRequest ? request.request : request;
   },
   set(this: Socket, request: EngineRequest) {
     this._requestUser?.beforeRequestReplaced();
@@ -46,7 +48,7 @@ export class Socket extends Session {
   declare request: IncomingMessage;
   /** The peer's address when the session was opened. */
   readonly remoteAddress: string | undefined;
-  _request: EngineRequest | null;
+  _request: EngineRequest | DeferredRequest | null;
   /** The socket.io layer's object for this session, if it wants to know. */
   _requestUser: RequestUser | undefined = undefined;
 
@@ -58,9 +60,21 @@ export class Socket extends Session {
   ) {
     super(server);
     this._request = req;
-    this.remoteAddress = req.socket?.remoteAddress;
+    this.remoteAddress = addressOf(req.socket);
     Object.defineProperty(this, "request", requestProperty);
     this.setBit(TEXT_ONLY, Boolean(req._query.b64));
+  }
+
+  /** Lets `request` be made when somebody first asks for it. */
+  _deferRequest(request: DeferredRequest): void {
+    this._request = request;
+  }
+
+  /** What can be read of `request` without its being made. */
+  get _requestFacts(): IncomingMessage | DeferredRequest | null {
+    return this._request instanceof DeferredRequest && Object.hasOwn(this, "request")
+      ? this._request
+      : this.request;
   }
 
   /** Packets that no transport has taken yet. From the first reading on all writes are counted. */

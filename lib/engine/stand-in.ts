@@ -1,0 +1,73 @@
+/**
+ * The net.Socket that users find as `req.socket` when nobody has held the original: a real one, without a handle, made when it is asked for.
+ *
+ * For Node it is the original in every respect that still counts: `server.getConnections` counts it, `httpServer.close()` waits for it.
+ */
+import { Socket as NetSocket } from "node:net";
+
+/** Node's own fields of an accepted socket and of its server. */
+interface OpenSocket extends NetSocket {
+  server: AcceptingServer | null;
+  _server: AcceptingServer | null;
+  _peername: object;
+}
+
+/** A server whose connections are counted as Node counts them. */
+export interface AcceptingServer {
+  readonly joinDuplicateHeaders?: boolean | null;
+  _connections: number;
+  _emitCloseIfDrained(): void;
+}
+
+/** What a stand-in is made of. */
+export interface StandInSource {
+  readonly server: AcceptingServer;
+  readonly localAddress: object;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly hasEnded: boolean;
+  /** Somebody destroys the stand-in, and so the stream. */
+  onDestroyed(): void;
+}
+
+/** About as much as the core has written when it takes a stream over; nobody counts the bytes after that. */
+const RESPONSE_BYTES = 129;
+
+export class StandIn extends NetSocket {
+  constructor(private readonly source: StandInSource) {
+    super({ allowHalfOpen: true });
+    const socket = this as unknown as OpenSocket;
+    const { server, remoteAddress: address, remotePort: port } = source;
+    socket.server = server;
+    socket._peername =
+      address === undefined
+        ? {}
+        : { address, family: address.includes(":") ? "IPv6" : "IPv4", port };
+    if (source.hasEnded) {
+      this.destroy(); // it is no longer counted
+    } else {
+      socket._server = server;
+    }
+  }
+
+  /** Node's own name for what it has given to the handle. */
+  get _bytesDispatched(): number {
+    return RESPONSE_BYTES;
+  }
+
+  /** Without a handle Node answers nothing for the local address. */
+  _getsockname(): object {
+    return this.source.localAddress;
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.source.onDestroyed();
+    super._destroy(error, callback);
+  }
+}
+
+/** An accepted socket that no stand-in was made for is gone: what Node does when one is destroyed. */
+export function forgetSocket(server: AcceptingServer): void {
+  server._connections -= 1;
+  server._emitCloseIfDrained();
+}
