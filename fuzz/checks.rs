@@ -7,7 +7,8 @@ use sio::codec::engine_io::{
     append_binary_frame, append_text, append_text_frame, v3,
 };
 use sio::codec::websocket::{
-    Expected, FrameHeader, Incoming, Input, MessageDecoder, ProtocolError,
+    Compression, DeflateParameters, Deflater, Expected, FrameHeader, Incoming, Inflater, Input,
+    MessageDecoder, Opcode, ProtocolError, ServerFrames, append_frame,
 };
 use sio::server::command::{Command, CommandError, Commands, Part, Parts};
 
@@ -15,8 +16,11 @@ use sio::server::command::{Command, CommandError, Commands, Part, Parts};
 /// follows it. The first byte says what the frames before have announced.
 pub(crate) fn frame_decode(data: &[u8]) {
     let Some((&options, bytes)) = data.split_first() else { return };
-    let expected =
-        Expected { in_message: options & 1 != 0, max_payload_bytes: 1 << (options >> 2) };
+    let expected = Expected {
+        in_message: options & 1 != 0,
+        can_inflate: options & 2 != 0,
+        max_payload_bytes: 1 << (options >> 2),
+    };
     let parsed = FrameHeader::parse(bytes, expected);
     let Ok(Some((header, header_len))) = parsed else {
         return;
@@ -84,6 +88,44 @@ fn decode_messages<'a>(
         }
     }
     items
+}
+
+/// Compressed messages: whatever a peer sends, nothing over the limit comes out; and what is compressed is the same after
+/// it was inflated. The first byte says what was agreed on, the second how long the messages are.
+pub(crate) fn deflate(data: &[u8]) {
+    const MAX_MESSAGE_BYTES: u64 = 1_000;
+    let Some((&[agreement, message_len], bytes)) = data.split_first_chunk::<2>() else { return };
+    let window_bits = 8 + (agreement & 7);
+    let has_context = agreement & 8 != 0;
+    let level = (agreement >> 4) % 10;
+    let parameters = DeflateParameters {
+        compression: Compression { threshold: 0, window_bits, level, ..Compression::default() },
+        has_outgoing_context: has_context,
+        incoming_window_bits: window_bits,
+        has_incoming_context: has_context,
+    };
+    let messages = || bytes.chunks(usize::from(message_len).max(1));
+
+    let mut inflater = Inflater::new(&parameters);
+    for message in messages() {
+        if inflater.inflate(message, MAX_MESSAGE_BYTES).is_err() {
+            break;
+        }
+        assert!(inflater.message().len() as u64 <= MAX_MESSAGE_BYTES);
+    }
+
+    let mut deflater = Deflater::new(&parameters);
+    let mut inflater = Inflater::new(&parameters);
+    for message in messages() {
+        let mut frame = Vec::new();
+        append_frame(&mut frame, Opcode::Binary, &[message]);
+        let mut compressed = deflater.deflate(&frame).expect("no threshold").to_vec();
+        assert_eq!(compressed[0], 0xc2);
+        compressed[0] = 0x82;
+        let (_, payload) = ServerFrames::new(&compressed).next().expect("one frame");
+        assert_eq!(inflater.inflate(payload, u64::MAX), Ok(()));
+        assert_eq!(inflater.message(), message);
+    }
 }
 
 /// Payloads: a bad packet is the last, and what was decoded is the same after it was encoded and decoded again.

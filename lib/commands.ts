@@ -10,7 +10,7 @@ export type Part = string | ArrayBufferView;
 
 /** Flags of {@link CommandWriter.send}, {@link CommandWriter.broadcast} and {@link CommandWriter.multicast}. */
 export const VOLATILE = 1;
-/** The poll response may be compressed. */
+/** It may be compressed. */
 export const COMPRESS = 2;
 /** The core reports when the unit was taken (`SENT`). */
 export const NOTIFY = 4;

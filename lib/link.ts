@@ -5,7 +5,7 @@
 import { setInterval } from "node:timers"; // not the global: a test's fake timers must not catch the keep-alive
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
-import { type BindingLink, type Counters, loadBinding } from "./native";
+import { type BindingLink, type Counters, type DeflateParameters, loadBinding } from "./native";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
 export type { Counters } from "./native";
@@ -102,9 +102,11 @@ export class Link {
     response: string,
     input: Buffer,
     sink: StreamSink,
+    deflate?: DeflateParameters,
   ): number {
     this.commands.submit();
-    const conn = this.binding.adopt(fd, role, slot, Buffer.from(response, "latin1"), input);
+    const head = Buffer.from(response, "latin1");
+    const conn = this.binding.adopt(fd, role, slot, head, input, deflate);
     if (conn >= 0) {
       this.streams.set(conn, sink);
       this.retain();
@@ -113,9 +115,17 @@ export class Link {
   }
 
   /** Opens a stream whose bytes JavaScript pumps. */
-  bridge(role: Role, slot: number, response: string, input: Buffer, sink: StreamSink): number {
+  bridge(
+    role: Role,
+    slot: number,
+    response: string,
+    input: Buffer,
+    sink: StreamSink,
+    deflate?: DeflateParameters,
+  ): number {
     this.commands.submit();
-    const conn = this.binding.bridge(role, slot, Buffer.from(response, "latin1"), input);
+    const head = Buffer.from(response, "latin1");
+    const conn = this.binding.bridge(role, slot, head, input, deflate);
     this.streams.set(conn, sink);
     this.retain();
     return conn;

@@ -17,9 +17,22 @@ export interface BindingLink {
   /** Copies `length` bytes of packed commands and hands them to the shards, in order. */
   submit(commands: Buffer, length: number): void;
   /** Duplicates the descriptor and gives the stream to the core. Returns its number, or -1 when no descriptor was left. */
-  adopt(fd: number, role: number, slot: number, response: Buffer, input: Buffer): number;
+  adopt(
+    fd: number,
+    role: number,
+    slot: number,
+    response: Buffer,
+    input: Buffer,
+    deflate: DeflateParameters | undefined,
+  ): number;
   /** Opens a stream whose bytes JavaScript pumps. Returns its number. */
-  bridge(role: number, slot: number, response: Buffer, input: Buffer): number;
+  bridge(
+    role: number,
+    slot: number,
+    response: Buffer,
+    input: Buffer,
+    deflate: DeflateParameters | undefined,
+  ): number;
   /**
    * Fills `target` with packed events; returns the bytes written, or minus the bytes needed when the first unit does not fit. Records are
    * whole words: an odd number says that more is left, which is to be drained in a later turn of the event loop.
@@ -33,6 +46,28 @@ export interface BindingLink {
   counters(): Counters;
   /** Drops all sessions of this link. Nothing is posted any more. */
   close(): void;
+}
+
+/** The compression that a response agrees to, and how the server compresses. */
+export interface DeflateParameters {
+  /** Shorter messages, in bytes, go out as they are. */
+  threshold: number;
+  /** `server_max_window_bits`. */
+  serverWindowBits: number;
+  /** What goes out may refer to what went before. */
+  serverContext: boolean;
+  /** `client_max_window_bits`. */
+  clientWindowBits: number;
+  /** What comes in may refer to what came before. */
+  clientContext: boolean;
+  /** zlib's `level`, 0 to 9. */
+  level: number;
+  /** zlib's `memLevel`, 1 to 9. */
+  memoryLevel: number;
+  /** zlib's `strategy`, 0 to 4. */
+  strategy: number;
+  /** How many compressors a thread keeps. */
+  maxCompressors: number;
 }
 
 /** What the core holds at this moment, over all links of the process. */

@@ -18,6 +18,11 @@ fn messages() {
 }
 
 #[test]
+fn compressed_messages() {
+    replay("deflate", checks::deflate);
+}
+
+#[test]
 fn payloads() {
     replay("payload_decode", checks::payload_decode);
 }

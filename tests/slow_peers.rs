@@ -225,7 +225,7 @@ fn a_bridge_is_paused_until_javascript_has_caught_up() {
     let js = Js::new();
     let slot = js.link.reserve_slot();
     js.submit(Commands::default().open(slot, Options { is_websocket: true, ..Options::default() }));
-    let conn = js.link.bridge(Role::Direct, slot, b"", b"");
+    let conn = js.link.bridge(Role::Direct, slot, b"", b"", None);
     assert!(matches!(js.event(), Event::BridgeWrite { conn: of, .. } if of == conn));
     js.be_busy();
     let mut frame = b"\x82\xff\0\0\0\0\0\x01\0\0\0\0\0\0".to_vec();
@@ -249,7 +249,7 @@ fn a_bridge_that_waits_for_word_gets_it_once_its_bytes_were_taken() {
     let js = Js::new();
     let slot = js.link.reserve_slot();
     js.submit(Commands::default().open(slot, Options { is_websocket: true, ..Options::default() }));
-    let conn = js.link.bridge(Role::Direct, slot, b"", b"");
+    let conn = js.link.bridge(Role::Direct, slot, b"", b"", None);
     assert!(matches!(js.event(), Event::BridgeWrite { conn: of, .. } if of == conn));
     let frame = b"\x82\x81\0\0\0\0\x07";
     js.submit(Commands::default().bridge_data(conn, frame).bridge_data_and_wait(conn, frame));
@@ -264,7 +264,7 @@ fn a_bridge_is_given_no_more_than_its_window() {
     let js = Js::new();
     let slot = js.link.reserve_slot();
     js.submit(Commands::default().open(slot, Options { is_websocket: true, ..Options::default() }));
-    let conn = js.link.bridge(Role::Direct, slot, b"response", b"");
+    let conn = js.link.bridge(Role::Direct, slot, b"response", b"", None);
     js.submit(Commands::default().send(slot, NOTIFY, &[Part::Binary(&vec![7; 200_000])]));
     let mut written = Vec::new();
     let window = |written: &mut Vec<u8>, until: usize| {

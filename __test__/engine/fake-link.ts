@@ -26,6 +26,7 @@ export interface FakeStream {
   input: Buffer;
   sink: StreamSink;
   isAdopted: boolean;
+  deflate: object | undefined;
 }
 
 export class FakeLink {
@@ -116,16 +117,24 @@ export class FakeLink {
     response: string,
     input: Buffer,
     sink: StreamSink,
+    deflate?: object,
   ): number {
     if (!this.canAdopt) {
       return -1;
     }
     writeSync(fd, response, null, "latin1");
-    return this.streams.push({ role, slot, response, input, sink, isAdopted: true }) - 1;
+    return this.streams.push({ role, slot, response, input, sink, isAdopted: true, deflate }) - 1;
   }
 
-  bridge(role: number, slot: number, response: string, input: Buffer, sink: StreamSink): number {
-    const stream = { role, slot, response, input, sink, isAdopted: false };
+  bridge(
+    role: number,
+    slot: number,
+    response: string,
+    input: Buffer,
+    sink: StreamSink,
+    deflate?: object,
+  ): number {
+    const stream = { role, slot, response, input, sink, isAdopted: false, deflate };
     setImmediate(() => sink.onBridgeWrite(Buffer.from(response, "latin1")));
     return this.streams.push(stream) - 1;
   }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::{Buffer, Env, Function};
 use napi_derive::napi;
+use sio::codec::websocket::{Compression, DeflateParameters, DeflateStrategy};
 use sio::server::core::Core;
 use sio::server::link::{Drained, Link, Role};
 
@@ -34,6 +35,29 @@ pub struct BindingCounters {
     pub rooms: i64,
     /// Fan-out commands executed since the process started.
     pub broadcasts: i64,
+}
+
+/// The compression that a response agrees to, and how the server compresses.
+#[napi(object)]
+pub struct BindingDeflate {
+    /// Shorter messages, in bytes, go out as they are.
+    pub threshold: u32,
+    /// `server_max_window_bits`.
+    pub server_window_bits: u32,
+    /// What goes out may refer to what went before.
+    pub server_context: bool,
+    /// `client_max_window_bits`.
+    pub client_window_bits: u32,
+    /// What comes in may refer to what came before.
+    pub client_context: bool,
+    /// zlib's `level`, 0 to 9.
+    pub level: u32,
+    /// zlib's `memLevel`, 1 to 9.
+    pub memory_level: u32,
+    /// zlib's `strategy`, 0 to 4.
+    pub strategy: u32,
+    /// How many compressors a thread keeps.
+    pub max_compressors: u32,
 }
 
 #[napi]
@@ -85,15 +109,23 @@ impl BindingLink {
         slot: u32,
         response: &[u8],
         input: &[u8],
+        deflate: Option<BindingDeflate>,
     ) -> napi::Result<i64> {
-        let role = role_of(role)?;
-        Ok(adopt(&self.link, fd, role, slot, response, input))
+        let (role, deflate) = (role_of(role)?, deflate_of(deflate)?);
+        Ok(adopt(&self.link, fd, role, slot, response, input, deflate))
     }
 
     /// Opens a stream whose bytes JavaScript pumps.
     #[napi(catch_unwind)]
-    pub fn bridge(&self, role: u32, slot: u32, response: &[u8], input: &[u8]) -> napi::Result<u32> {
-        Ok(self.link.bridge(role_of(role)?, slot, response, input))
+    pub fn bridge(
+        &self,
+        role: u32,
+        slot: u32,
+        response: &[u8],
+        input: &[u8],
+        deflate: Option<BindingDeflate>,
+    ) -> napi::Result<u32> {
+        Ok(self.link.bridge(role_of(role)?, slot, response, input, deflate_of(deflate)?))
     }
 
     /// Fills `target` with packed events: the bytes written, or minus the bytes needed when the first unit does not fit. Records are whole
@@ -154,10 +186,39 @@ fn role_of(number: u32) -> napi::Result<Role> {
     }
 }
 
+fn deflate_of(deflate: Option<BindingDeflate>) -> napi::Result<Option<DeflateParameters>> {
+    let Some(deflate) = deflate else { return Ok(None) };
+    let small = |number: u32| {
+        u8::try_from(number).map_err(|_| napi::Error::from_reason("a parameter is out of range"))
+    };
+    let strategy = i32::try_from(deflate.strategy).ok().and_then(|it| it.try_into().ok());
+    Ok(Some(DeflateParameters {
+        compression: Compression {
+            threshold: deflate.threshold,
+            window_bits: small(deflate.server_window_bits)?,
+            level: small(deflate.level)?,
+            memory_level: small(deflate.memory_level)?,
+            strategy: strategy.unwrap_or(DeflateStrategy::Default),
+            max_compressors: small(deflate.max_compressors)?,
+        },
+        has_outgoing_context: deflate.server_context,
+        incoming_window_bits: small(deflate.client_window_bits)?,
+        has_incoming_context: deflate.client_context,
+    }))
+}
+
 /// Duplicates the descriptor while Node still holds it open.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "a descriptor arrives from JavaScript as a number")]
-fn adopt(link: &Link, fd: i32, role: Role, slot: u32, response: &[u8], input: &[u8]) -> i64 {
+fn adopt(
+    link: &Link,
+    fd: i32,
+    role: Role,
+    slot: u32,
+    response: &[u8],
+    input: &[u8],
+    deflate: Option<DeflateParameters>,
+) -> i64 {
     use std::os::fd::BorrowedFd;
 
     if fd < 0 {
@@ -165,11 +226,19 @@ fn adopt(link: &Link, fd: i32, role: Role, slot: u32, response: &[u8], input: &[
     }
     // SAFETY: the caller reads `fd` from a live handle and closes that handle only after this call, on the same thread.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    link.adopt(borrowed, role, slot, response, input).map_or(-1, i64::from)
+    link.adopt(borrowed, role, slot, response, input, deflate).map_or(-1, i64::from)
 }
 
 /// Without descriptors (Windows) every stream takes the byte bridge.
 #[cfg(not(unix))]
-fn adopt(_link: &Link, _fd: i32, _role: Role, _slot: u32, _response: &[u8], _input: &[u8]) -> i64 {
+fn adopt(
+    _link: &Link,
+    _fd: i32,
+    _role: Role,
+    _slot: u32,
+    _response: &[u8],
+    _input: &[u8],
+    _deflate: Option<DeflateParameters>,
+) -> i64 {
     -1
 }

@@ -20,6 +20,7 @@ type Tunable = Duplex & {
 export class Bridge implements Carrier {
   readonly conn: number;
   readonly subprotocol: string;
+  readonly isCompressed: boolean;
   hasEnded = false;
   transport: WebSocketTransport | undefined = undefined;
   /** Bytes handed to the core since it last said that it had taken all. */
@@ -37,12 +38,13 @@ export class Bridge implements Carrier {
     private readonly link: Link,
     readonly stream: Duplex,
     input: Buffer,
-    { role, slot, response, subprotocol }: Opening,
+    { role, slot, response, subprotocol, deflate }: Opening,
   ) {
     this.subprotocol = subprotocol;
+    this.isCompressed = deflate !== undefined;
     (stream as Tunable).setTimeout?.(0);
     (stream as Tunable).setNoDelay?.(true);
-    this.conn = link.bridge(role, slot, response, input, this);
+    this.conn = link.bridge(role, slot, response, input, this, deflate);
     stream.on("data", (chunk: Buffer | string) => {
       if (!this.hasEnded) {
         this.onChunk(typeof chunk === "string" ? Buffer.from(chunk) : chunk);

@@ -8,6 +8,7 @@
 import { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Link, Role, StreamSink } from "../link";
+import type { DeflateParameters } from "../native";
 import { Bridge } from "./bridge";
 import { adopt } from "./husk";
 import type { WebSocketTransport } from "./transports";
@@ -20,6 +21,8 @@ export interface Carrier extends StreamSink {
   readonly stream: Duplex;
   /** The subprotocol named in the 101. */
   readonly subprotocol: string;
+  /** The 101 agreed to compression. */
+  readonly isCompressed: boolean;
   /** The stream is closed. */
   readonly hasEnded: boolean;
   /** Made when somebody asks for it. */
@@ -33,6 +36,8 @@ export interface Opening {
   /** The 101, which the core writes before any frame. */
   response: string;
   subprotocol: string;
+  /** The compression that it agrees to. */
+  deflate: DeflateParameters | undefined;
   /** Nobody holds the stream or its request, so another object may stand for it. */
   isUnseen: boolean;
 }

@@ -1,9 +1,10 @@
 /**
  * The WebSocket opening handshake (RFC 6455 section 4.2): the checks of the request, in ws's order, and the bytes of the 101.
  *
- * Decides nothing about sessions. Extensions are not negotiated.
+ * Decides nothing about sessions.
  */
 import { createHash } from "node:crypto";
+import { type DeflateAgreement, type DeflateOptions, negotiateDeflate } from "./deflate";
 import type { EngineRequest } from "./request";
 import { headerOf } from "./request";
 import { type HeaderTable, validateHeader } from "./upgrade-response";
@@ -21,6 +22,8 @@ export interface OpeningHandshake {
   key: string;
   /** The first subprotocol offered, `""` without any: browsers fail when none of theirs comes back. */
   subprotocol: string;
+  /** The compression that was agreed on. */
+  deflate: DeflateAgreement | undefined;
 }
 
 /** 16 bytes in base64. */
@@ -31,7 +34,10 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Checks the request; the answers are those of ws to the byte. */
-export function checkHandshake(req: EngineRequest): OpeningHandshake | HandshakeFailure {
+export function checkHandshake(
+  req: EngineRequest,
+  deflateOptions: DeflateOptions | undefined,
+): OpeningHandshake | HandshakeFailure {
   if (req.method !== "GET") {
     return failure(405, "Invalid HTTP method");
   }
@@ -52,7 +58,14 @@ export function checkHandshake(req: EngineRequest): OpeningHandshake | Handshake
   if (subprotocol === undefined) {
     return failure(400, "Invalid Sec-WebSocket-Protocol header");
   }
-  return { key, subprotocol };
+  const extensions = deflateOptions && headerOf(req, "sec-websocket-extensions");
+  try {
+    const deflate =
+      extensions === undefined ? undefined : negotiateDeflate(deflateOptions ?? {}, extensions);
+    return { key, subprotocol, deflate };
+  } catch {
+    return failure(400, "Invalid or unacceptable Sec-WebSocket-Extensions header");
+  }
 }
 
 function failure(status: number, message: string, extraHeaders = ""): HandshakeFailure {
@@ -94,7 +107,7 @@ export function acceptKey(key: string): string {
 }
 
 /** The lines of the 101 before those of the application. */
-export function responseLines({ key, subprotocol }: OpeningHandshake): string[] {
+export function responseLines({ key, subprotocol, deflate }: OpeningHandshake): string[] {
   const lines = [
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
@@ -103,6 +116,9 @@ export function responseLines({ key, subprotocol }: OpeningHandshake): string[] 
   ];
   if (subprotocol !== "") {
     lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`);
+  }
+  if (deflate !== undefined) {
+    lines.push(`Sec-WebSocket-Extensions: ${deflate.header}`);
   }
   return lines;
 }

@@ -20,15 +20,16 @@ export function adopt(
   link: Link,
   socket: AdoptableSocket,
   input: Buffer,
-  { role, slot, response, subprotocol, isUnseen }: Opening,
+  { role, slot, response, subprotocol, deflate, isUnseen }: Opening,
 ): Husk | undefined {
   const handle = socket._handle as AdoptableHandle;
   const localAddress = shareLocalAddress(socket._getsockname() as LocalAddress);
+  const isCompressed = deflate !== undefined;
   const husk = isUnseen
-    ? new UnseenSocket(link, socket, localAddress, subprotocol)
-    : new KeptSocket(link, socket, subprotocol);
+    ? new UnseenSocket(link, socket, localAddress, subprotocol, isCompressed)
+    : new KeptSocket(link, socket, subprotocol, isCompressed);
   void socket.remoteAddress; // Node keeps the peer's address once it was read
-  husk.conn = link.adopt(handle.fd as number, role, slot, response, input, husk);
+  husk.conn = link.adopt(handle.fd as number, role, slot, response, input, husk, deflate);
   if (husk.conn < 0) {
     return undefined;
   }
@@ -47,6 +48,7 @@ abstract class Husk implements Carrier {
   constructor(
     protected readonly link: Link,
     readonly subprotocol: string,
+    readonly isCompressed: boolean,
   ) {}
 
   abstract readonly stream: Carrier["stream"];
@@ -81,8 +83,9 @@ class KeptSocket extends Husk {
     link: Link,
     readonly stream: AdoptableSocket,
     subprotocol: string,
+    isCompressed: boolean,
   ) {
-    super(link, subprotocol);
+    super(link, subprotocol, isCompressed);
   }
 
   keep(localAddress: object, written: number): void {
@@ -121,8 +124,9 @@ export class UnseenSocket extends Husk implements StandInSource {
     socket: AdoptableSocket,
     readonly localAddress: object,
     subprotocol: string,
+    isCompressed: boolean,
   ) {
-    super(link, subprotocol);
+    super(link, subprotocol, isCompressed);
     this.server = (socket as unknown as { server: AcceptingServer }).server;
     this.remoteAddress = addressOf(socket);
     this.remotePort = socket.remotePort;

@@ -51,7 +51,7 @@ export function acceptWebSocket(
   headers: HeaderTable,
   refuse: ErrorCallback,
 ): void {
-  const handshake = checkHandshake(req);
+  const handshake = checkHandshake(req, server.ws?.deflate);
   if ("status" in handshake) {
     abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
     return;
@@ -134,11 +134,19 @@ function takeStream(
   }
   const slot = session?._slot ?? 0;
   const { subprotocol } = handshake;
+  const deflate = handshake.deflate?.parameters;
   return carry(
     server._link,
     stream,
     head,
-    { role, slot, response, subprotocol, isUnseen: isUnseen(server, request.req, stream) },
+    {
+      role,
+      slot,
+      response,
+      subprotocol,
+      deflate,
+      isUnseen: isUnseen(server, request.req, stream),
+    },
     server.opts.carrier ?? "auto",
   );
 }

@@ -45,7 +45,7 @@ export interface ServerOptions {
   transports?: TransportName[];
   /** Whether clients are told of the transports they may upgrade to; true. */
   allowUpgrades?: boolean;
-  /** Accepted for compatibility; the extension is never negotiated yet. */
+  /** Whether and how messages over WebSocket are compressed: see `DeflateOptions`; false. */
   perMessageDeflate?: boolean | object;
   /** How poll responses are compressed; `{ threshold: 1024 }`. */
   httpCompression?: boolean | object;
@@ -81,7 +81,7 @@ export type EngineOptions = ServerOptions &
 /** setTimeout's longest delay; engine.io's own timers fire at once beyond it. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 /** socket.io compresses nothing shorter, in bytes. */
-const COMPRESSION_THRESHOLD = 1024;
+export const COMPRESSION_THRESHOLD = 1024;
 
 const TRANSPORT_NAMES: readonly string[] = ["polling", "websocket", "webtransport"];
 
@@ -172,7 +172,8 @@ function cookieOptions(given: CookieOptions | boolean): CookieOptions {
   return options;
 }
 
-function invalid(name: string, expected: string, value: unknown): TypeError {
+/** The error for an option whose value cannot work. */
+export function invalid(name: string, expected: string, value: unknown): TypeError {
   const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
   return Object.assign(new TypeError(`option "${name}" must be ${expected}, not ${shown}`), {
     code: "SIO_RS_INVALID_OPTION",

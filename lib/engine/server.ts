@@ -9,6 +9,7 @@ import cors, { type CorsRequest } from "cors";
 import debugModule from "debug";
 import { currentLink, type Link } from "../link";
 import { attachEngine } from "./attach";
+import { deflateOptions } from "./deflate";
 import {
   abortRequest,
   abortUpgrade,
@@ -179,7 +180,9 @@ export class Server extends EventEmitter {
   /** Called at the beginning, and when the http server listens again after a `close`. */
   _init(): void {
     this.ws?.close();
-    this.ws = this.opts.transports.includes("websocket") ? new WebSocketGate() : undefined;
+    this.ws = this.opts.transports.includes("websocket")
+      ? new WebSocketGate(deflateOptions(this.opts.perMessageDeflate))
+      : undefined;
   }
 
   /** A session has been opened. */

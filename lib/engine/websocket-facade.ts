@@ -4,6 +4,7 @@
  * There is no `ping`, `pong` and no raw `send`: frames are the core's alone.
  */
 import type { Duplex } from "node:stream";
+import { PERMESSAGE_DEFLATE } from "./deflate";
 import { LazyEmitter } from "./lazy-emitter";
 import type { Session } from "./session";
 import type { WebSocketTransport } from "./transports";
@@ -19,7 +20,6 @@ export class WebSocketFacade extends LazyEmitter {
   readonly CLOSING = 2;
   readonly CLOSED = 3;
   readonly binaryType = "nodebuffer";
-  readonly extensions = "";
   readonly isPaused = false;
 
   constructor(
@@ -36,6 +36,11 @@ export class WebSocketFacade extends LazyEmitter {
   /** Bytes that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.session._pendingBytes();
+  }
+
+  /** The extensions that the 101 named. */
+  get extensions(): string {
+    return this.transport.carrier.isCompressed ? PERMESSAGE_DEFLATE : "";
   }
 
   /** The subprotocol that the 101 named. */

@@ -4,10 +4,16 @@
  * A `headers` listener gets the lines of each 101 before it is written, and may add some.
  */
 import { EventEmitter } from "node:events";
+import type { DeflateOptions } from "./deflate";
 
 export class WebSocketGate extends EventEmitter {
   /** Closed gates answer upgrade requests with a 503. */
   isClosed = false;
+
+  /** How offers of compression are answered, as the option was when the gate was made; undefined refuses none and accepts none. */
+  constructor(readonly deflate: DeflateOptions | undefined) {
+    super();
+  }
 
   /** Accepts no more; what is open stays. */
   close(callback?: () => void): void {

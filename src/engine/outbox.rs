@@ -15,6 +15,7 @@ use crate::codec::engine_io::BinaryForm;
 use crate::codec::engine_io::PacketType;
 use crate::codec::engine_io::append_binary_frame;
 use crate::codec::engine_io::append_text_frame;
+use crate::codec::websocket::Deflater;
 use crate::codec::websocket::frame_len;
 
 /// One piece of a message.
@@ -30,7 +31,7 @@ pub enum Part<'a> {
 #[derive(Clone, Debug)]
 pub struct Entry {
     frames: Bytes,
-    /// A polling payload that holds it may be compressed.
+    /// It may be compressed: a polling payload that holds it, or its messages on a WebSocket that has agreed to that.
     compress: bool,
     /// The session's owner wants to know when it was taken.
     notify: bool,
@@ -65,7 +66,7 @@ impl Entry {
         Self { frames: bytes, compress: false, notify: false }
     }
 
-    /// Marks what it is for: a payload that may be compressed, a sender that waits for word.
+    /// Marks what it is for: one that may be compressed, a sender that waits for word.
     #[must_use]
     pub const fn flagged(mut self, compress: bool, notify: bool) -> Self {
         self.compress = compress;
@@ -78,7 +79,24 @@ impl Entry {
         &self.frames
     }
 
-    /// Whether a polling payload that holds it may be compressed.
+    /// Its form for a WebSocket with this deflater, if it has one.
+    #[must_use]
+    pub fn deflated(mut self, deflater: Option<&mut Deflater>) -> Self {
+        if self.compress
+            && let Some(frames) = deflater.and_then(|deflater| deflater.deflate(&self.frames))
+        {
+            self.frames = frames;
+        }
+        self
+    }
+
+    /// The same entry with other frames.
+    #[must_use]
+    pub(super) const fn with_frames(&self, frames: Bytes) -> Self {
+        Self { frames, compress: self.compress, notify: self.notify }
+    }
+
+    /// Whether it may be compressed.
     pub const fn compress(&self) -> bool {
         self.compress
     }

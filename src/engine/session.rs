@@ -20,6 +20,7 @@ use bytes::Bytes;
 
 use crate::codec::engine_io::BinaryForm;
 use crate::codec::engine_io::PacketType;
+use crate::codec::websocket::Deflater;
 use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::CloseReason;
@@ -204,11 +205,13 @@ impl Session {
     ///
     /// A second volatile message in a turn is dropped because a transport of Engine.IO is not writable again before
     /// the turn ends, however fast the stream takes the first.
+    ///
+    /// `entry` makes it in the form that the client takes, and for the deflater of the session's WebSocket if there is one.
     pub fn send(
         &mut self,
         turn: u32,
         is_volatile: bool,
-        entry: impl FnOnce(BinaryForm) -> Entry,
+        entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
     ) -> bool {
         if self.state != State::Open
             || is_volatile && (self.last_turn == turn || !self.transport.is_writable())
@@ -220,9 +223,10 @@ impl Session {
             Transport::Polling(polling) => polling.has_request(),
             Transport::WebSocket(websocket) => websocket.conn().is_some() && !websocket.is_blocked,
         };
+        let entry = entry(binary_form(&self.config), self.transport.deflater_mut());
         let outbox = self.transport.outbox_mut();
         let is_first = outbox.is_empty();
-        outbox.push(entry(binary_form(&self.config)));
+        outbox.push(entry);
         is_first && can_flush
     }
 

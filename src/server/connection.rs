@@ -23,6 +23,18 @@ pub(super) struct Connection {
     pub(super) has_pending: bool,
     /// Waits for JavaScript to catch up, so that the stream may be read again.
     resuming: Option<AbortHandle>,
+    /// A little input may hold much: see `shard::pieces`.
+    pub(super) is_compressed: bool,
+    /// Input that came all the same while nothing may be taken.
+    held: Option<Box<Held>>,
+}
+
+/// Input that waits for the end of a pause.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) bytes: Vec<u8>,
+    /// The peer's half ended after it.
+    pub(super) has_ended: bool,
 }
 
 /// Who has the protocol state of a stream.
@@ -37,7 +49,17 @@ pub(super) enum Role {
 impl Connection {
     pub(super) fn new(conn: u32, owner: u32, carrier: Carrier, role: Role) -> Self {
         let inbound = Inbound::default();
-        Self { conn, owner, carrier, role, inbound, has_pending: false, resuming: None }
+        Self {
+            conn,
+            owner,
+            carrier,
+            role,
+            inbound,
+            has_pending: false,
+            resuming: None,
+            is_compressed: false,
+            held: None,
+        }
     }
 
     /// Whether nothing is to be read for now.
@@ -53,6 +75,24 @@ impl Connection {
     /// The stream may be read again.
     pub(super) fn resume(&mut self) {
         self.resuming = None;
+    }
+
+    /// Bytes have to wait for the end of the pause.
+    pub(super) fn hold(&mut self, bytes: &[u8]) {
+        self.held.get_or_insert_default().bytes.extend_from_slice(bytes);
+    }
+
+    /// The end of input came. Returns whether it has to wait too.
+    pub(super) fn hold_end(&mut self) -> bool {
+        if let Some(held) = &mut self.held {
+            held.has_ended = true;
+        }
+        self.held.is_some()
+    }
+
+    /// What waited for the end of the pause.
+    pub(super) fn take_held(&mut self) -> Option<Box<Held>> {
+        self.held.take()
     }
 
     /// Writes what waits in `websocket`, whose stream this is, and half-closes the stream when that is due. Returns how

@@ -13,6 +13,7 @@ use std::io;
 #[cfg(unix)]
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use crate::codec::websocket::DeflateParameters;
 use crate::server::command::{CommandError, Commands};
 use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
@@ -56,6 +57,8 @@ pub(crate) struct Accept {
     pub(crate) response: Box<[u8]>,
     /// What was read from the stream after the request.
     pub(crate) input: Box<[u8]>,
+    /// The compression that the response agrees to.
+    pub(crate) deflate: Option<DeflateParameters>,
     pub(crate) stream: AcceptStream,
 }
 
@@ -121,15 +124,24 @@ impl Link {
         slot: u32,
         response: &[u8],
         input: &[u8],
+        deflate: Option<DeflateParameters>,
     ) -> io::Result<u32> {
         // With close-on-exec, so that no child process holds the connection open.
         let descriptor = fd.try_clone_to_owned()?;
-        Ok(self.accept(role, slot, response, input, AcceptStream::Descriptor(descriptor)))
+        let stream = AcceptStream::Descriptor(descriptor);
+        Ok(self.accept(role, slot, response, input, deflate, stream))
     }
 
     /// Opens a byte bridge: a stream whose bytes JavaScript carries both ways. Gives the stream's conn.
-    pub fn bridge(&self, role: Role, slot: u32, response: &[u8], input: &[u8]) -> u32 {
-        self.accept(role, slot, response, input, AcceptStream::Bridge)
+    pub fn bridge(
+        &self,
+        role: Role,
+        slot: u32,
+        response: &[u8],
+        input: &[u8],
+        deflate: Option<DeflateParameters>,
+    ) -> u32 {
+        self.accept(role, slot, response, input, deflate, AcceptStream::Bridge)
     }
 
     fn accept(
@@ -138,6 +150,7 @@ impl Link {
         slot: u32,
         response: &[u8],
         input: &[u8],
+        deflate: Option<DeflateParameters>,
         stream: AcceptStream,
     ) -> u32 {
         let conn = self.slots.reserve_conn();
@@ -154,6 +167,7 @@ impl Link {
                 slot,
                 response,
                 input,
+                deflate,
                 stream,
             })));
         } else {
@@ -294,13 +308,13 @@ mod tests {
     #[test]
     fn a_stream_goes_where_its_session_lives() {
         let bench = Bench::new(3);
-        assert_eq!(bench.link.bridge(Role::Direct, 5, b"response", b"input"), 0);
+        assert_eq!(bench.link.bridge(Role::Direct, 5, b"response", b"input", None), 0);
         let accept = bench.accepted(2);
         assert_eq!((accept.conn, accept.role, accept.slot), (0, Role::Direct, 5));
         assert_eq!((&*accept.response, &*accept.input), (&b"response"[..], &b"input"[..]));
         assert!(matches!(accept.stream, AcceptStream::Bridge));
 
-        assert_eq!(bench.link.bridge(Role::Refused, 5, b"", b""), 1);
+        assert_eq!(bench.link.bridge(Role::Refused, 5, b"", b"", None), 1);
         assert_eq!(bench.accepted(1).conn, 1);
     }
 
@@ -313,7 +327,7 @@ mod tests {
 
         let bench = Bench::new(1);
         let (mut near, far) = UnixStream::pair().unwrap();
-        assert_eq!(bench.link.adopt(far.as_fd(), Role::Candidate, 7, b"", b"").unwrap(), 0);
+        assert_eq!(bench.link.adopt(far.as_fd(), Role::Candidate, 7, b"", b"", None).unwrap(), 0);
         drop(far);
         let AcceptStream::Descriptor(descriptor) = bench.accepted(0).stream else {
             panic!("a descriptor was given")
@@ -354,7 +368,7 @@ mod tests {
         bench.link.close();
         bench.link.close();
         bench.link.submit(&TURN_1).unwrap();
-        let conn = bench.link.bridge(Role::Direct, 0, b"", b"");
+        let conn = bench.link.bridge(Role::Direct, 0, b"", b"", None);
         assert!(matches!(bench.messages(0).as_slice(), [ShardMessage::LinkGone(_)]));
         assert_eq!(bench.slots.reserve_conn(), conn, "the number is free again");
     }

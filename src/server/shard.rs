@@ -8,6 +8,7 @@
 mod apply;
 mod bridges;
 mod pause;
+mod pieces;
 #[cfg(unix)]
 mod readiness;
 mod run;

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use sio::codec::websocket::DeflateParameters;
 use sio::server::core::Core;
 use sio::server::link::{Counters, Drained, Link, Role};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -88,6 +89,23 @@ impl Js {
         self.bridges.lock().unwrap().set_busy(true);
     }
 
+    /// The same, but bridges go on reading.
+    pub fn be_busy_but_for_bridges(&self) {
+        self.is_busy.store(true, Ordering::SeqCst);
+    }
+
+    /// Drains once, while JavaScript is busy otherwise: how many bytes of events there were, and those for the test.
+    pub fn drain_once(&self, room: usize) -> (usize, Vec<Event>) {
+        let mut buffer = vec![0; room];
+        let Drained::Bytes { written, .. } = self.link.drain(&mut buffer) else {
+            panic!("more than fits in {room} bytes")
+        };
+        let mut events = events::parse(&buffer[..written]);
+        let mut bridges = self.bridges.lock().unwrap();
+        events.retain(|event| !bridges.take(event));
+        (written, events)
+    }
+
     /// Drains again.
     pub fn be_idle(&self) {
         self.is_busy.store(false, Ordering::SeqCst);
@@ -151,16 +169,29 @@ impl Js {
         stream: TcpStream,
         input: &[u8],
     ) -> u32 {
+        self.give_compressed(carrier, role, slot, stream, input, None)
+    }
+
+    /// Gives a stream to the core whose response agrees to compression.
+    pub fn give_compressed(
+        &self,
+        carrier: Carrier,
+        role: Role,
+        slot: u32,
+        stream: TcpStream,
+        input: &[u8],
+        deflate: Option<DeflateParameters>,
+    ) -> u32 {
         match carrier {
             // As libuv does before anybody else has it.
             Carrier::Descriptor => {
                 stream.set_nonblocking(true).unwrap();
-                self.link.adopt(stream.as_fd(), role, slot, RESPONSE, input).unwrap()
+                self.link.adopt(stream.as_fd(), role, slot, RESPONSE, input, deflate).unwrap()
             }
             Carrier::Bridge => {
                 // Under the lock, so that no event of the bridge comes before it is known here.
                 let mut bridges = self.bridges.lock().unwrap();
-                let conn = self.link.bridge(role, slot, RESPONSE, input);
+                let conn = self.link.bridge(role, slot, RESPONSE, input, deflate);
                 bridges.add(conn, stream, &self.link);
                 conn
             }

@@ -31,6 +31,28 @@ impl Peer {
         assert_eq!(response, RESPONSE);
     }
 
+    /// Reads these bytes. Only before messages were read, as with the stream itself.
+    pub fn expect_bytes(&mut self, expected: &[u8]) {
+        let mut bytes = vec![0; expected.len()];
+        self.stream().read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, expected);
+    }
+
+    /// Reads a frame as it is: its first byte and its payload, of up to 65,535 bytes.
+    pub fn raw_frame(&mut self) -> (u8, Vec<u8>) {
+        let mut header = [0; 2];
+        self.stream().read_exact(&mut header).unwrap();
+        let mut len = usize::from(header[1]);
+        if len == 126 {
+            let mut bytes = [0; 2];
+            self.stream().read_exact(&mut bytes).unwrap();
+            len = u16::from_be_bytes(bytes).into();
+        }
+        let mut payload = vec![0; len];
+        self.stream().read_exact(&mut payload).unwrap();
+        (header[0], payload)
+    }
+
     pub fn send(&mut self, text: &str) {
         self.websocket.send(Message::text(text)).unwrap();
     }

@@ -14,6 +14,8 @@ pub(super) struct Carry {
     pub(super) message_len: usize,
     /// The opcode of a fragmented message that has not ended.
     pub(super) message: Option<Opcode>,
+    /// Its first frame said that it is compressed, or that of a whole message that came in pieces did.
+    pub(super) is_compressed: bool,
     /// How many frames of it are complete.
     pub(super) fragments: u32,
 }
@@ -36,6 +38,9 @@ impl Carry {
     pub(super) fn end_frame(&mut self, header: FrameHeader) -> Option<Opcode> {
         if header.opcode.is_control() {
             return Some(header.opcode);
+        }
+        if self.message.is_none() {
+            self.is_compressed = header.is_compressed;
         }
         let opcode = self.message.unwrap_or(header.opcode);
         self.message_len = self.bytes.len();

@@ -47,6 +47,8 @@ impl Opcode {
 pub struct Expected {
     /// A fragmented message has begun and has not ended.
     pub in_message: bool,
+    /// Compression was negotiated.
+    pub can_inflate: bool,
     /// How many bytes the next data frame may add to the message.
     pub max_payload_bytes: u64,
 }
@@ -58,6 +60,8 @@ pub struct FrameHeader {
     pub opcode: Opcode,
     /// The FIN bit: no fragment of this message follows.
     pub is_final: bool,
+    /// The RSV1 bit: the message that begins here is compressed (RFC 7692 section 7).
+    pub is_compressed: bool,
     /// The key that [`apply_mask`](crate::codec::websocket::apply_mask) takes.
     pub mask_key: [u8; 4],
     /// How many bytes of payload follow the header; within the limit that was given.
@@ -78,7 +82,7 @@ impl FrameHeader {
         };
         let is_final = first & FIN != 0;
         let short_len = second & LENGTH;
-        let opcode = check_first_bytes(first, short_len, expected.in_message)?;
+        let opcode = check_first_bytes(first, short_len, expected)?;
         if second & MASKED == 0 {
             return Err(ProtocolError::UnmaskedFrame);
         }
@@ -105,17 +109,23 @@ impl FrameHeader {
         let Some((mask_key, rest)) = rest.split_first_chunk::<4>() else {
             return Ok(None);
         };
-        let header = Self { opcode, is_final, mask_key: *mask_key, payload_len };
+        let is_compressed = first & RSV1 != 0;
+        let header = Self { opcode, is_final, is_compressed, mask_key: *mask_key, payload_len };
         Ok(Some((header, bytes.len() - rest.len())))
     }
 }
 
 /// The rules about the first byte and the 7-bit length, in the order of `ws`.
-fn check_first_bytes(first: u8, short_len: u8, in_message: bool) -> Result<Opcode, ProtocolError> {
+fn check_first_bytes(
+    first: u8,
+    short_len: u8,
+    expected: Expected,
+) -> Result<Opcode, ProtocolError> {
     if first & (RSV2 | RSV3) != 0 {
         return Err(ProtocolError::ReservedBits);
     }
-    if first & RSV1 != 0 {
+    let is_compressed = first & RSV1 != 0;
+    if is_compressed && !expected.can_inflate {
         return Err(ProtocolError::CompressedFrame);
     }
     let bits = first & OPCODE;
@@ -124,10 +134,15 @@ fn check_first_bytes(first: u8, short_len: u8, in_message: bool) -> Result<Opcod
         if first & FIN == 0 {
             return Err(ProtocolError::FragmentedControl);
         }
+        if is_compressed {
+            return Err(ProtocolError::CompressedFrame);
+        }
         if short_len > MAX_CONTROL_LEN || (opcode == Opcode::Close && short_len == 1) {
             return Err(ProtocolError::InvalidControlLength(short_len));
         }
-    } else if in_message != (opcode == Opcode::Continuation) {
+    } else if is_compressed && opcode == Opcode::Continuation {
+        return Err(ProtocolError::CompressedFrame);
+    } else if expected.in_message != (opcode == Opcode::Continuation) {
         return Err(ProtocolError::InvalidOpcode(bits));
     }
     Ok(opcode)
@@ -154,7 +169,8 @@ mod tests {
     use super::{Expected, FrameHeader, Opcode};
     use crate::codec::websocket::ProtocolError;
 
-    const ANYTHING: Expected = Expected { in_message: false, max_payload_bytes: u64::MAX };
+    const ANYTHING: Expected =
+        Expected { in_message: false, can_inflate: false, max_payload_bytes: u64::MAX };
 
     #[test]
     fn lengths_are_read_in_all_three_forms() {
@@ -172,6 +188,7 @@ mod tests {
             let header = FrameHeader {
                 opcode: Opcode::Binary,
                 is_final: true,
+                is_compressed: false,
                 mask_key: [1, 2, 3, 4],
                 payload_len,
             };
@@ -192,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_frame_over_the_limit_is_refused_before_its_mask_key_has_come() {
-        let limit = Expected { in_message: false, max_payload_bytes: 100 };
+        let limit = Expected { max_payload_bytes: 100, ..ANYTHING };
         let too_large = Err(ProtocolError::MessageTooLarge);
         let unsupported = Err(ProtocolError::UnsupportedLength);
         check(&[0x82, 0xe4], limit, Ok(None));
@@ -209,7 +226,9 @@ mod tests {
 
     #[test]
     fn where_several_rules_are_broken_the_first_one_of_ws_is_told() {
-        let in_message = Expected { in_message: true, max_payload_bytes: 0 };
+        let in_message = Expected { in_message: true, max_payload_bytes: 0, ..ANYTHING };
+        let inflating = Expected { can_inflate: true, ..ANYTHING };
+        let inflating_in_message = Expected { can_inflate: true, ..in_message };
         let cases = [
             ([0xf1, 0x05], ANYTHING, ProtocolError::ReservedBits),
             ([0xc3, 0x05], ANYTHING, ProtocolError::CompressedFrame),
@@ -223,6 +242,15 @@ mod tests {
             ([0x88, 0x01], ANYTHING, ProtocolError::InvalidControlLength(1)),
             ([0x80, 0x05], in_message, ProtocolError::UnmaskedFrame),
             ([0x80, 0x85], in_message, ProtocolError::MessageTooLarge),
+            ([0xd1, 0x85], inflating, ProtocolError::ReservedBits),
+            ([0xc3, 0x05], inflating, ProtocolError::InvalidOpcode(3)),
+            ([0xc0, 0x05], inflating, ProtocolError::CompressedFrame),
+            ([0xc0, 0x85], inflating_in_message, ProtocolError::CompressedFrame),
+            ([0xc1, 0x05], inflating_in_message, ProtocolError::InvalidOpcode(1)),
+            ([0x49, 0x7f], inflating, ProtocolError::FragmentedControl),
+            ([0xc9, 0x7f], inflating, ProtocolError::CompressedFrame),
+            ([0xc8, 0x01], inflating_in_message, ProtocolError::CompressedFrame),
+            ([0xc1, 0x05], inflating, ProtocolError::UnmaskedFrame),
         ];
         for (bytes, expected, error) in cases {
             assert_eq!(FrameHeader::parse(&bytes, expected), Err(error), "{bytes:?}");

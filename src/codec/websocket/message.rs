@@ -1,4 +1,5 @@
-//! Frames to messages: puts fragments together, checks limits and UTF-8, lets control frames through in between.
+//! Frames to messages: puts fragments together, inflates them, checks limits and UTF-8, lets control frames through in
+//! between.
 //!
 //! Fed with whatever one read gave. A frame that lies whole in the input is unmasked there and handed out without a
 //! copy; only what is incomplete at the end of the input is carried over, so an idle connection holds no buffer.
@@ -9,6 +10,7 @@ use std::mem;
 use crate::codec::websocket::CloseCode;
 use crate::codec::websocket::Expected;
 use crate::codec::websocket::FrameHeader;
+use crate::codec::websocket::Inflater;
 use crate::codec::websocket::Opcode;
 use crate::codec::websocket::ProtocolError;
 use crate::codec::websocket::apply_mask;
@@ -92,6 +94,8 @@ impl<'a> Input<'a> {
 pub struct MessageDecoder {
     /// Only while a frame or a message is incomplete.
     carry: Option<Box<Carry>>,
+    /// Only if compression was negotiated.
+    inflater: Option<Box<Inflater>>,
     max_message_bytes: u64,
     /// The peer closed or broke the protocol; what it still sends is not looked at.
     is_ended: bool,
@@ -100,7 +104,12 @@ pub struct MessageDecoder {
 impl MessageDecoder {
     /// A decoder for messages of up to `max_message_bytes`, all their fragments together; `u64::MAX` is no limit.
     pub const fn new(max_message_bytes: u64) -> Self {
-        Self { carry: None, max_message_bytes, is_ended: false }
+        Self { carry: None, inflater: None, max_message_bytes, is_ended: false }
+    }
+
+    /// Takes compressed messages too.
+    pub fn inflate_with(&mut self, inflater: Inflater) {
+        self.inflater = Some(Box::new(inflater));
     }
 
     /// The next message or control frame; `None` when `input` is used up.
@@ -124,6 +133,9 @@ impl MessageDecoder {
         let payload = match (found.place, self.carry.as_deref()) {
             (Place::Carry, Some(carry)) => carry.payload(found.opcode),
             (Place::Carry, None) => &[],
+            (Place::Inflater, _) => {
+                self.inflater.as_deref().map(Inflater::message).unwrap_or_default()
+            }
             (Place::Input { start }, _) => {
                 input.bytes.get(start..input.position).unwrap_or_default()
             }
@@ -133,8 +145,13 @@ impl MessageDecoder {
         incoming.map(Some)
     }
 
-    /// Lets go of what the last call handed out of the carry.
+    /// Lets go of what the last call handed out of the carry and of the inflater.
     fn free_delivered(&mut self) {
+        if self.is_ended {
+            self.inflater = None;
+        } else if let Some(inflater) = self.inflater.as_deref_mut() {
+            inflater.settle();
+        }
         if let Some(carry) = self.carry.as_deref_mut() {
             carry.drop_delivered();
             if self.is_ended || carry.is_empty() {
@@ -167,8 +184,15 @@ impl MessageDecoder {
                 && header.payload_len <= input.rest().len() as u64
             {
                 let start = input.position;
-                input.take_unmasked(header.payload_len, header.mask_key, 0);
-                return Ok(Some(Found { opcode: header.opcode, place: Place::Input { start } }));
+                let payload = input.take_unmasked(header.payload_len, header.mask_key, 0);
+                let place = match self.inflater.as_deref_mut().filter(|_| header.is_compressed) {
+                    None => Place::Input { start },
+                    Some(inflater) => {
+                        inflater.inflate(payload, self.max_message_bytes)?;
+                        Place::Inflater
+                    }
+                };
+                return Ok(Some(Found { opcode: header.opcode, place }));
             }
             let part = input.take_unmasked(
                 header.payload_len.saturating_sub(received),
@@ -184,7 +208,15 @@ impl MessageDecoder {
                 return Ok(None);
             }
             if let Some(opcode) = carry.end_frame(header) {
-                return Ok(Some(Found { opcode, place: Place::Carry }));
+                let is_compressed = carry.is_compressed && !opcode.is_control();
+                let place = match self.inflater.as_deref_mut().filter(|_| is_compressed) {
+                    None => Place::Carry,
+                    Some(inflater) => {
+                        inflater.inflate(carry.payload(opcode), self.max_message_bytes)?;
+                        Place::Inflater
+                    }
+                };
+                return Ok(Some(Found { opcode, place }));
             }
         }
     }
@@ -218,6 +250,7 @@ impl MessageDecoder {
         let message_bytes = carry.map_or(0, |carry| carry.message_len as u64);
         Expected {
             in_message: carry.is_some_and(|carry| carry.message.is_some()),
+            can_inflate: self.inflater.is_some(),
             max_payload_bytes: self.max_message_bytes.saturating_sub(message_bytes),
         }
     }
@@ -236,6 +269,7 @@ enum Place {
         start: usize,
     },
     Carry,
+    Inflater,
 }
 
 /// Whether no other frame has to come before it can be handed out.
@@ -299,7 +333,7 @@ mod tests {
 
     #[test]
     fn an_idle_decoder_is_small_and_holds_no_heap() {
-        assert!(size_of::<MessageDecoder>() <= 24);
+        assert!(size_of::<MessageDecoder>() <= 32);
         let mut decoder = MessageDecoder::new(100);
         let stream = [
             frame(0x81, b"whole"),

@@ -13,7 +13,8 @@ pub enum ProtocolError {
     /// A reserved bit that no extension ever gives a meaning.
     #[error("Invalid WebSocket frame: RSV2 and RSV3 must be clear")]
     ReservedBits,
-    /// A compressed frame, though no compression was negotiated.
+    /// A frame marked as compressed, though no compression was negotiated, or where the mark has no meaning: on a control
+    /// frame, or on a fragment that is not the first.
     #[error("Invalid WebSocket frame: RSV1 must be clear")]
     CompressedFrame,
     /// A reserved opcode, a continuation of nothing, or a new message inside a fragmented one.
@@ -40,6 +41,9 @@ pub enum ProtocolError {
     /// Text or a close reason that is not UTF-8.
     #[error("Invalid WebSocket frame: invalid UTF-8 sequence")]
     InvalidUtf8,
+    /// A compressed message that cannot be inflated, in the words of zlib.
+    #[error("{0}")]
+    InvalidDeflate(&'static str),
     /// A close frame whose code may not be sent.
     #[error("Invalid WebSocket frame: invalid status code {0}")]
     InvalidCloseCode(u16),
@@ -56,7 +60,7 @@ impl ProtocolError {
             | Self::InvalidControlLength(_)
             | Self::UnmaskedFrame
             | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidDeflate(_) => CloseCode::INVALID_PAYLOAD,
             Self::TooManyFragments => CloseCode::POLICY_VIOLATION,
             Self::UnsupportedLength | Self::MessageTooLarge => CloseCode::MESSAGE_TOO_BIG,
         }
@@ -65,7 +69,7 @@ impl ProtocolError {
     /// The class of the JavaScript error that `ws` throws for it; Engine.IO reports `<name>: <message>`.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::InvalidUtf8 => "Error",
+            Self::InvalidUtf8 | Self::InvalidDeflate(_) => "Error",
             _ => "RangeError",
         }
     }
@@ -119,6 +123,11 @@ mod tests {
                 ProtocolError::InvalidUtf8,
                 1007,
                 "Error: Invalid WebSocket frame: invalid UTF-8 sequence",
+            ),
+            (
+                ProtocolError::InvalidDeflate("invalid block type"),
+                1007,
+                "Error: invalid block type",
             ),
             (
                 ProtocolError::InvalidCloseCode(1005),

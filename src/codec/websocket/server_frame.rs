@@ -38,6 +38,13 @@ impl ServerFrameHeader {
         };
         Self { bytes, len }
     }
+
+    /// The same for a payload that is compressed.
+    #[must_use]
+    pub const fn compressed(mut self) -> Self {
+        self.bytes[0] |= RSV1;
+        self
+    }
 }
 
 impl Deref for ServerFrameHeader {
@@ -114,6 +121,7 @@ impl<'a> Iterator for ServerFrames<'a> {
 }
 
 const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
 const MAX_SHORT_LEN: u8 = 125;
 const LENGTH_IN_16_BITS: u8 = 126;

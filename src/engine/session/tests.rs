@@ -132,11 +132,11 @@ impl Bench {
     }
 
     fn send(&mut self, text: &str) -> bool {
-        self.session.send(self.turn, false, |_| message(text))
+        self.session.send(self.turn, false, |_, _| message(text))
     }
 
     fn send_volatile(&mut self, text: &str) {
-        self.session.send(self.turn, true, |_| message(text));
+        self.session.send(self.turn, true, |_, _| message(text));
     }
 
     fn flush(&mut self) -> &mut Self {

@@ -6,6 +6,7 @@ mod websocket;
 pub(crate) use polling::{Polling, answer};
 pub use websocket::{Received, WebSocket};
 
+use crate::codec::websocket::Deflater;
 use crate::engine::outbox::Outbox;
 
 /// The transport of a session at this moment.
@@ -23,6 +24,14 @@ impl Transport {
         match self {
             Self::Polling(polling) => &mut polling.outbox,
             Self::WebSocket(websocket) => &mut websocket.outbox,
+        }
+    }
+
+    /// What compresses the messages that go into its outbox, if that was negotiated.
+    pub(crate) fn deflater_mut(&mut self) -> Option<&mut Deflater> {
+        match self {
+            Self::Polling(_) => None,
+            Self::WebSocket(websocket) => websocket.deflater_mut(),
         }
     }
 

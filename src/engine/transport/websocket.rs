@@ -14,7 +14,10 @@
 use bytes::Bytes;
 
 use crate::codec::websocket::CloseCode;
+use crate::codec::websocket::DeflateParameters;
+use crate::codec::websocket::Deflater;
 use crate::codec::websocket::Incoming;
+use crate::codec::websocket::Inflater;
 use crate::codec::websocket::Input;
 use crate::codec::websocket::MessageDecoder;
 use crate::codec::websocket::Opcode;
@@ -30,6 +33,8 @@ pub struct WebSocket {
     /// Its stream; `None` while a session was opened for a stream that has not been handed over.
     conn: Option<u32>,
     decoder: MessageDecoder,
+    /// Compresses the messages that go into the outbox, if that was negotiated; the decoder has the other direction.
+    deflater: Option<Box<Deflater>>,
     /// What waits to be written to the stream.
     pub outbox: Outbox,
     /// The stream takes no more bytes for now.
@@ -79,6 +84,7 @@ impl WebSocket {
         Self {
             conn: None,
             decoder: MessageDecoder::new(max_message_bytes.map_or(u64::MAX, u64::from)),
+            deflater: None,
             outbox: Outbox::default(),
             is_blocked: false,
             blocked_pongs: 0,
@@ -100,6 +106,17 @@ impl WebSocket {
         let waiting = std::mem::take(&mut self.outbox);
         self.outbox.push(Entry::raw(response));
         self.outbox.append(waiting);
+    }
+
+    /// Compresses from now on as its opening handshake says. What waits stays as it is.
+    pub fn compress(&mut self, parameters: &DeflateParameters) {
+        self.deflater = Some(Box::new(Deflater::new(parameters)));
+        self.decoder.inflate_with(Inflater::new(parameters));
+    }
+
+    /// What compresses the messages that go into the outbox, if that was negotiated.
+    pub fn deflater_mut(&mut self) -> Option<&mut Deflater> {
+        self.deflater.as_deref_mut()
     }
 
     /// Its stream.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::codec::engine_io::BinaryForm;
+use crate::codec::websocket::Deflater;
 use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::Entry;
@@ -55,9 +56,10 @@ impl Shard {
             Command::Open(open) => self.open(owner, &open),
             Command::Send { slot, flags, parts } => {
                 if let Some((_, mut delivery)) = self.delivery(owner) {
-                    delivery.deliver(slot, flags, |form| {
+                    delivery.deliver(slot, flags, |form, deflater| {
                         Entry::message(engine_parts(parts), form)
                             .flagged(flags.compress, flags.notify)
+                            .deflated(deflater)
                     });
                 }
             }
@@ -154,7 +156,8 @@ impl Shard {
         let mut variants = variants(broadcast.parts, broadcast.flags);
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
         rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
-            delivery.deliver(slot, broadcast.flags, |form| variants.entry(form));
+            delivery
+                .deliver(slot, broadcast.flags, |form, deflater| variants.entry(form, deflater));
         });
     }
 
@@ -163,7 +166,8 @@ impl Shard {
         let mut variants = variants(multicast.parts, multicast.flags);
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
         for slot in multicast.slots {
-            delivery.deliver(slot, multicast.flags, |form| variants.entry(form));
+            delivery
+                .deliver(slot, multicast.flags, |form, deflater| variants.entry(form, deflater));
         }
     }
 
@@ -247,7 +251,12 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// Delivers to one session, if it is this link's: a slot may have become another link's meanwhile.
-    fn deliver(&mut self, slot: u32, flags: SendFlags, entry: impl FnOnce(BinaryForm) -> Entry) {
+    fn deliver(
+        &mut self,
+        slot: u32,
+        flags: SendFlags,
+        entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
+    ) {
         let Some(session) = self.registry.session_mut(slot) else { return };
         if session.owner() != self.owner {
             return;

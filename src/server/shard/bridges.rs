@@ -28,10 +28,8 @@ impl Shard {
             return;
         }
         // Unmasked in place, and the command buffer is shared with other shards.
-        self.receive(conn, &mut bytes.to_vec());
-        if !self.pause_if_ahead(conn)
+        if self.receive_in_pieces(conn, &mut bytes.to_vec())
             && wants_word
-            && self.connections.connection(conn).is_some()
             && let Some(link) = link_of(&self.links, owner)
         {
             link.events().writer().bridge_resume(conn);
@@ -40,7 +38,10 @@ impl Shard {
 
     /// The peer of a bridge has ended its half.
     pub(super) fn bridge_ended(&mut self, owner: u32, conn: u32) {
-        if self.bridge_mut(owner, conn).is_some() {
+        if self.bridge_mut(owner, conn).is_some()
+            && let Some(connection) = self.connections.connection_mut(conn)
+            && !connection.hold_end()
+        {
             self.stream_ended(conn, StreamEnd::Eof);
         }
     }

@@ -65,6 +65,10 @@ impl Shard {
     fn resume(&mut self, conn: u32) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
         connection.resume();
+        if !self.receive_held(conn) {
+            return;
+        }
+        let Some(connection) = self.connections.connection(conn) else { return };
         match connection.carrier {
             #[cfg(unix)]
             Carrier::Descriptor(_) => self.start_reading(conn),

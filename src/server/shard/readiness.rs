@@ -11,7 +11,6 @@ use std::task::Waker;
 use crate::engine::StreamEnd;
 use crate::server::carrier::Carrier;
 use crate::server::carrier::Descriptor;
-use crate::server::connection::Connection;
 use crate::server::shard::Inbox;
 use crate::server::shard::Shard;
 
@@ -88,13 +87,11 @@ impl Shard {
 
     /// Reads once, so that a peer that sends without end does not have the thread for itself.
     fn read(&mut self, conn: u32) {
-        if self.connections.connection(conn).is_none_or(Connection::is_paused) {
-            return;
-        }
+        let Some(max_len) = self.read_len(conn, READ_BUFFER_BYTES) else { return };
         let mut buffer = std::mem::take(&mut self.read_buffer);
         buffer.resize(READ_BUFFER_BYTES, 0);
         let read = match self.descriptor_mut(conn) {
-            Some(descriptor) => descriptor.poll_read(&mut buffer),
+            Some(descriptor) => descriptor.poll_read(buffer.get_mut(..max_len).unwrap_or_default()),
             None => Poll::Pending,
         };
         match read {

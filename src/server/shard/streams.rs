@@ -4,6 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
+use crate::codec::websocket::DeflateParameters;
 use crate::codec::websocket::Input;
 use crate::engine::Received;
 use crate::engine::StreamEnd;
@@ -25,7 +26,7 @@ use crate::server::timers::Timer;
 impl Shard {
     /// A stream comes. Whatever becomes of it, its conn ends with exactly one event.
     pub(super) fn accept(&mut self, accept: Accept) {
-        let Accept { link, conn, role, slot, response, mut input, stream } = accept;
+        let Accept { link, conn, role, slot, response, mut input, deflate, stream } = accept;
         let owner = self.owner_of(&link);
         let response = Bytes::from(response);
         let session = self.registry.session_mut(slot).filter(|session| session.owner() == owner);
@@ -51,13 +52,26 @@ impl Shard {
         } else {
             Role::Alone(Box::new(WebSocket::refused(conn, response, self.now)))
         };
-        self.connections.insert(Connection::new(conn, owner, carrier, role));
+        let mut connection = Connection::new(conn, owner, carrier, role);
+        if is_taken && let Some(deflate) = deflate {
+            connection.is_compressed = true;
+            self.compress(slot, conn, &deflate);
+        }
+        self.connections.insert(connection);
         self.write(conn);
         if !input.is_empty() {
-            self.receive(conn, &mut input);
+            self.receive_in_pieces(conn, &mut input);
         }
         #[cfg(unix)]
         self.start_reading(conn);
+    }
+
+    /// The response of a session's stream agrees to compression.
+    fn compress(&mut self, slot: u32, conn: u32, deflate: &DeflateParameters) {
+        let session = self.registry.session_mut(slot);
+        if let Some(websocket) = session.and_then(|session| session.websocket_mut(conn)) {
+            websocket.compress(deflate);
+        }
     }
 
     /// The carrier of a stream that was handed over.

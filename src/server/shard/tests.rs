@@ -62,7 +62,7 @@ impl Bench {
         let slot = self.link.reserve_slot();
         self.submit(OPEN, &[slot, ping_interval_ms, ping_timeout_ms, 10_000, 1_000, 2], b"{}");
         let (server, peer) = UnixStream::pair().unwrap();
-        self.link.adopt(server.as_fd(), Role::Direct, slot, b"101", b"").unwrap();
+        self.link.adopt(server.as_fd(), Role::Direct, slot, b"101", b"", None).unwrap();
         (slot, peer)
     }
 
