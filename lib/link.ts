@@ -45,7 +45,7 @@ export class Link {
   private readonly binding: BindingLink;
   private readonly reader: EventReader;
   private readonly sessions: (SessionSink | undefined)[] = [];
-  private readonly streams = new Map<number, StreamSink>();
+  private readonly streams: (StreamSink | undefined)[] = [];
   private readonly keepAlive: NodeJS.Timeout;
   private live = 0;
   /** The core has more than the last batch. */
@@ -61,13 +61,13 @@ export class Link {
     this.reader = new EventReader(
       {
         session: (slot) => this.sessions[slot],
-        stream: (conn) => this.streams.get(conn),
+        stream: (conn) => this.streams[conn],
         sessionEnded: (slot) => {
           this.sessions[slot] = undefined;
           this.release();
         },
         streamEnded: (conn) => {
-          this.streams.delete(conn);
+          this.streams[conn] = undefined;
           this.release();
         },
       },
@@ -86,10 +86,7 @@ export class Link {
   /** Reserves a slot and registers its sink; the process stays alive until the session has ended. */
   openSession(sink: SessionSink): number {
     const slot = this.binding.reserveSlot();
-    while (this.sessions.length < slot) {
-      this.sessions.push(undefined); // no holes: the array keeps its fast kind
-    }
-    this.sessions[slot] = sink;
+    put(this.sessions, slot, sink);
     this.retain();
     return slot;
   }
@@ -108,7 +105,7 @@ export class Link {
     const head = Buffer.from(response, "latin1");
     const conn = this.binding.adopt(fd, role, slot, head, input, deflate);
     if (conn >= 0) {
-      this.streams.set(conn, sink);
+      put(this.streams, conn, sink);
       this.retain();
     }
     return conn;
@@ -126,7 +123,7 @@ export class Link {
     this.commands.submit();
     const head = Buffer.from(response, "latin1");
     const conn = this.binding.bridge(role, slot, head, input, deflate);
-    this.streams.set(conn, sink);
+    put(this.streams, conn, sink);
     this.retain();
     return conn;
   }
@@ -213,6 +210,14 @@ export class Link {
       this.commands.submit();
     } while (this.binding.wait(EXIT_FLUSH_MS) && this.drain() && ++batches < EXIT_BATCHES);
   }
+}
+
+/** Numbers of the core are dense, so an array takes eight bytes for each; it has no holes, or it would lose its fast kind. */
+function put<Sink>(sinks: (Sink | undefined)[], number: number, sink: Sink): void {
+  while (sinks.length < number) {
+    sinks.push(undefined);
+  }
+  sinks[number] = sink;
 }
 
 let link: Link | undefined;

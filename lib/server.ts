@@ -13,6 +13,7 @@ import { InMemoryAdapter } from "./adapter";
 import { Client } from "./client";
 import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
 import { completeOptions } from "./engine/options";
+import { ownListener } from "./engine/unseen";
 import { MainNamespaceMethods } from "./main-namespace";
 import { Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
@@ -401,7 +402,7 @@ export class Server<
     const server = srv as EventEmitter;
     const others = server.listeners("request");
     server.removeAllListeners("request");
-    server.on("request", (req: IncomingMessage, res: ServerResponse) => {
+    const listener = ownListener((req: IncomingMessage, res: ServerResponse) => {
       const url = req.url as string;
       const name = url.startsWith(this._path) ? this.extractFilename(url) : "";
       if (!isClientFile(name)) {
@@ -414,6 +415,7 @@ export class Server<
         this.serve(name, req, res);
       }
     });
+    server.on("request", listener);
   }
 
   /** What stands in a URL after the path and a slash, without the query. */

@@ -86,8 +86,9 @@ export class Socket<
   private builtHandshake: Handshake | undefined = undefined;
   /** What the handshake is built from: the request as it was when the socket was made, the time (as a small integer), and what came with the CONNECT packet. */
   private handshakeRequest: HandshakeRequest;
-  private readonly issuedAfter = Date.now() - LOADED_AT;
-  private readonly auth: Record<string, unknown>;
+  private readonly issuedAfter = Math.trunc(Date.now() - LOADED_AT);
+  /** Undefined for an empty object, which most clients send: it would take 56 bytes. */
+  private readonly auth: Record<string, unknown> | undefined;
 
   /** Made by the namespace. */
   constructor(
@@ -101,7 +102,7 @@ export class Socket<
     this.client = client;
     this.adapter = nsp.adapter;
     this.handshakeRequest = client._requestFacts;
-    this.auth = auth;
+    this.auth = Object.keys(auth).length > 0 ? auth : undefined;
     if (previousSession) {
       this.id = previousSession.sid;
       this.pid = previousSession.pid;
@@ -477,7 +478,7 @@ export class Socket<
   /** Builds the handshake, unless that is done. */
   _buildHandshake(): Handshake {
     if (this.builtHandshake === undefined) {
-      const { handshakeRequest, auth } = this;
+      const { handshakeRequest, auth = {} } = this;
       const issued = LOADED_AT + this.issuedAfter;
       this.handshake = buildHandshake(handshakeRequest, this.conn.remoteAddress, issued, auth);
     }

@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import { destroyOnError } from "./errors";
 import type { AttachOptions } from "./options";
 import type { Server } from "./server";
-import { noteAttached } from "./unseen";
+import { noteAttached, noteShown } from "./unseen";
 
 const DEFAULT_PATH = "/engine.io";
 /** How long an upgrade request may stay without an answer of anybody, in milliseconds. */
@@ -35,6 +35,7 @@ export function attachEngine(engine: Server, server: HttpServer, options: Attach
     if (isOurs(req)) {
       engine.handleRequest(req, res);
     } else {
+      noteShown(req.socket);
       for (const listener of others) {
         listener.call(server, req, res);
       }

@@ -1,26 +1,49 @@
 /**
- * The handshake request of a session when nobody has held the original: what Node's IncomingMessage is made of again when somebody asks for
- * it. Its headers, URL and query can be read without that.
+ * The handshake request of a session when nobody has been shown the original: what Node's IncomingMessage is made of again when somebody asks
+ * for it. Its headers, URL and query can be read without that.
  *
- * Node's object takes 1,070 bytes and its socket as many; this takes 72 (heap snapshot of 10,000 connections).
+ * Node's object takes 1,070 bytes, this 64 and what it shares with others (heap snapshot of 10,000 connections).
  */
 import { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { type PooledHeaders, poolHeaders, unpoolHeaders } from "./header-pool";
-import type { UnseenSocket } from "./husk";
+import { HiddenRequest } from "./hidden-request";
 import { type EngineRequest, parseQuery } from "./request";
+import type { AcceptingServer } from "./stand-in";
 import { StringPool } from "./string-pool";
 
-/** Node's own method by which a parser hands over raw headers. */
+/** Node's own fields of a request, and the method by which its parser hands over raw headers. */
 type OpenMessage = EngineRequest & {
+  readonly _readableState: object;
+  _dumped: boolean;
+  parser: null;
   _addHeaderLines(lines: readonly string[], count: number): void;
 };
+
+/** Where a request that is made again comes from. */
+export interface RequestSource {
+  /** Its socket. */
+  readonly stream: NetSocket;
+  readonly server: AcceptingServer;
+  /** Upgrade requests are left unread by Node; others have been answered, and are over. */
+  readonly isUpgrade: boolean;
+}
 
 const urls = new StringPool(1024, 512);
 
 /** Whether this runtime's IncomingMessage can be made from parts. */
 export const canDefer =
   typeof (IncomingMessage.prototype as Partial<OpenMessage>)._addHeaderLines === "function";
+
+/** The state of a stream that was read to its end and closed. */
+const OVER = {
+  ended: true,
+  endEmitted: true,
+  autoDestroy: true,
+  destroyed: true,
+  closed: true,
+  closeEmitted: true,
+};
 
 /** What has been built of it. */
 interface Built {
@@ -29,7 +52,7 @@ interface Built {
   request?: EngineRequest;
 }
 
-export class DeferredRequest implements PooledHeaders {
+export class DeferredRequest extends HiddenRequest implements PooledHeaders {
   readonly shared: PooledHeaders["shared"];
   readonly own: PooledHeaders["own"];
   private readonly ownUrl: string;
@@ -38,22 +61,21 @@ export class DeferredRequest implements PooledHeaders {
   /** @param original of HTTP/1.1, and without a body */
   constructor(
     original: EngineRequest,
-    private readonly husk: UnseenSocket,
+    private readonly source: RequestSource,
   ) {
+    super();
     const { shared, own } = poolHeaders(original.rawHeaders);
     this.shared = shared;
     this.own = own;
     this.ownUrl = urls.intern(original.url as string);
   }
 
-  /** The object that users get, always the same. */
   get request(): EngineRequest {
     const built = this.memory();
-    built.request ??= this.make(this.husk.stream);
+    built.request ??= this.make(this.source.stream);
     return built.request;
   }
 
-  /** The same object as `request.headers`. */
   get headers(): IncomingMessage["headers"] {
     const built = this.memory();
     if (built.request === undefined) {
@@ -67,7 +89,6 @@ export class DeferredRequest implements PooledHeaders {
     return this.built?.request === undefined ? this.ownUrl : this.built.request.url;
   }
 
-  /** The same object as `request._query`. */
   get _query(): EngineRequest["_query"] {
     const built = this.memory();
     if (built.request === undefined) {
@@ -75,6 +96,11 @@ export class DeferredRequest implements PooledHeaders {
       return built.query;
     }
     return built.request._query;
+  }
+
+  /** These objects have been read of the original. */
+  remember(headers: IncomingMessage["headers"], query: EngineRequest["_query"]): void {
+    this.built = { headers, query };
   }
 
   private memory(): Built {
@@ -85,19 +111,26 @@ export class DeferredRequest implements PooledHeaders {
   private make(socket: NetSocket | null): EngineRequest {
     const request = new IncomingMessage(socket as NetSocket) as OpenMessage;
     const raw = unpoolHeaders(this);
+    const { server, isUpgrade } = this.source;
     Object.assign(request, {
       method: "GET",
       url: this.ownUrl,
       httpVersion: "1.1",
       httpVersionMajor: 1,
       httpVersionMinor: 1,
-      upgrade: true,
-      joinDuplicateHeaders: this.husk.server.joinDuplicateHeaders,
-      parser: null,
+      upgrade: isUpgrade,
+      joinDuplicateHeaders: server.joinDuplicateHeaders,
     });
     request._addHeaderLines(raw, raw.length);
     request.complete = true;
-    request.push(null); // it has no body
+    if (isUpgrade) {
+      request.parser = null;
+      request.push(null); // it has no body
+    } else {
+      request.res = null;
+      request._dumped = true;
+      Object.assign(request._readableState, OVER);
+    }
     const { headers, query } = this.memory();
     if (headers !== undefined) {
       request.headers = headers;

@@ -39,6 +39,9 @@ const MAX_LENGTH = 2048;
 
 const pool = new Map<string, readonly string[]>();
 
+/** Shared by all that have no private values. */
+const NONE: readonly string[] = [];
+
 /** What is kept of a list of raw headers. */
 export interface PooledHeaders {
   /** Names and values in turn; private values are empty. Shared: not to be changed. */
@@ -57,7 +60,10 @@ export function poolHeaders(raw: readonly string[]): PooledHeaders {
       shared[i + 1] = "";
     }
   }
-  return { shared: share(shared), own: own.length === 1 ? (own[0] as string) : own };
+  return {
+    shared: share(shared),
+    own: own.length === 1 ? (own[0] as string) : own.length === 0 ? NONE : own,
+  };
 }
 
 /** The list as it was. */

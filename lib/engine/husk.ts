@@ -3,10 +3,11 @@
  *
  * `server.getConnections` counts it, `httpServer.close()` waits for it, its addresses can be read, and destroying it drops the stream. It has
  * no handle, so nothing that is written to it leaves, and `end()` does nothing. If somebody may hold the socket it is that very object that
- * remains. Otherwise (unseen.ts) a few facts do, and another socket is made of them when somebody asks: 96 bytes instead of 1,080.
+ * remains. Otherwise (unseen.ts) a few facts do, and another socket is made of them when somebody asks: 104 bytes instead of 1,080.
  */
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
+import type { RequestSource } from "./deferred-request";
 import { addressOf } from "./request";
 import { type AcceptingServer, forgetSocket, StandIn, type StandInSource } from "./stand-in";
 import type { WebSocketTransport } from "./transports";
@@ -113,7 +114,7 @@ function onKeptSocketClosed(this: Tagged): void {
 }
 
 /** The husk of a socket that nobody has seen. */
-export class UnseenSocket extends Husk implements StandInSource {
+export class UnseenSocket extends Husk implements RequestSource, StandInSource {
   readonly server: AcceptingServer;
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
@@ -130,6 +131,10 @@ export class UnseenSocket extends Husk implements StandInSource {
     this.server = (socket as unknown as { server: AcceptingServer }).server;
     this.remoteAddress = addressOf(socket);
     this.remotePort = socket.remotePort;
+  }
+
+  get isUpgrade(): boolean {
+    return true;
   }
 
   get stream(): StandIn {

@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
+import { AnsweredRequest } from "./answered-request";
 import { type Carrier, carry, isAlive } from "./carrier";
 import { DeferredRequest } from "./deferred-request";
 import { abortHandshake, ERRORS, type ErrorCallback } from "./errors";
@@ -22,7 +23,7 @@ import { pollingTransportFor } from "./jsonp";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
-import { isUnseen } from "./unseen";
+import { isUnseen, isUnseenRequest } from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
 
 const debug = debugModule("engine");
@@ -37,6 +38,9 @@ export function openPollingSession(
     const session = new Socket(id, server, req, protocolOf(req));
     session._open(pollingTransportFor(session, req));
     internHeaders(req);
+    if (isUnseenRequest(server, req)) {
+      session._hideRequest(new AnsweredRequest(req));
+    }
     server._register(session);
     session.transport.onRequest(req);
   });
@@ -87,7 +91,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): void {
   if (carrier !== undefined) {
     session._setCarrier(carrier);
     if (carrier instanceof UnseenSocket) {
-      session._deferRequest(new DeferredRequest(req, carrier));
+      session._hideRequest(new DeferredRequest(req, carrier));
     } else {
       internHeaders(req);
     }

@@ -204,7 +204,7 @@ export class Server extends EventEmitter {
     this.emit("connection_error", { req, code, message: ERROR_MESSAGES[code], context });
   }
 
-  /** Whether no code but the engine's own is shown upgrade requests. */
+  /** Whether no code but the engine's own is shown requests. */
   _keepsRequestsToItself(): boolean {
     const { middlewares, ws } = this;
     return (
@@ -213,6 +213,7 @@ export class Server extends EventEmitter {
       this.listenerCount("initial_headers") === 0 &&
       this.listenerCount("headers") === 0 &&
       (ws === undefined || ws.listenerCount("headers") === 0) &&
+      this.handleRequest === plain.handleRequest &&
       this.handleUpgrade === plain.handleUpgrade &&
       this.prepare === plain.prepare &&
       this.verify === plain.verify &&
@@ -241,6 +242,6 @@ export class Server extends EventEmitter {
   }
 }
 
-/** The methods that an upgrade request goes through, as they were when this was loaded. */
-const { handleUpgrade, prepare, verify, generateId, emit } = Server.prototype;
-const plain = { handleUpgrade, prepare, verify, generateId, emit };
+/** The methods that a request goes through, as they were when this was loaded. */
+const { handleRequest, handleUpgrade, prepare, verify, generateId, emit } = Server.prototype;
+const plain = { handleRequest, handleUpgrade, prepare, verify, generateId, emit };

@@ -254,7 +254,11 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onUpgrading(conn: number): void {
     const { candidate } = this;
-    if (candidate?.conn === conn && this._readyState !== "closed" && hasListeners(this)) {
+    if (
+      candidate?.conn === conn &&
+      this._readyState !== "closed" &&
+      this.listenerCount("upgrading") > 0
+    ) {
       this.emit("upgrading", this.transportOf(candidate));
     }
   }
@@ -278,6 +282,7 @@ export abstract class Session extends SessionBase implements SessionSink {
       this.emit("upgrade", this.transport);
     }
     this.outgoing?.flushUnreported();
+    this.onMoved();
   }
 
   onUpgradeFailed(conn: number): void {
@@ -384,6 +389,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.emit("drain");
     this.server.emit("drain", this);
   }
+
+  /** Called when a WebSocket has replaced the polling transport. */
+  protected abstract onMoved(): void;
 
   /** Sends one message without events. */
   abstract _sendMessage(content: string | ArrayBufferView, compress: boolean): void;

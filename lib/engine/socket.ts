@@ -5,7 +5,8 @@
 import type { IncomingMessage } from "node:http";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
-import { DeferredRequest } from "./deferred-request";
+import { AnsweredRequest } from "./answered-request";
+import { HiddenRequest } from "./hidden-request";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import type { Packet } from "./payload";
@@ -35,7 +36,7 @@ const requestProperty: PropertyDescriptor = {
   configurable: true,
   get(this: Socket) {
     const { _request: request } = this;
-    return request instanceof DeferredRequest ? request.request : request;
+    return request instanceof HiddenRequest ? request.request : request;
   },
   set(this: Socket, request: EngineRequest) {
     this._requestUser?.beforeRequestReplaced();
@@ -48,7 +49,7 @@ export class Socket extends Session {
   declare request: IncomingMessage;
   /** The peer's address when the session was opened. */
   readonly remoteAddress: string | undefined;
-  _request: EngineRequest | DeferredRequest | null;
+  _request: EngineRequest | HiddenRequest | null;
   /** The socket.io layer's object for this session, if it wants to know. */
   _requestUser: RequestUser | undefined = undefined;
 
@@ -65,14 +66,14 @@ export class Socket extends Session {
     this.setBit(TEXT_ONLY, Boolean(req._query.b64));
   }
 
-  /** Lets `request` be made when somebody first asks for it. */
-  _deferRequest(request: DeferredRequest): void {
+  /** Has `request` looked for when somebody first asks for it. */
+  _hideRequest(request: HiddenRequest): void {
     this._request = request;
   }
 
-  /** What can be read of `request` without its being made. */
-  get _requestFacts(): IncomingMessage | DeferredRequest | null {
-    return this._request instanceof DeferredRequest && Object.hasOwn(this, "request")
+  /** What can be read of `request` without asking for it. */
+  get _requestFacts(): IncomingMessage | HiddenRequest | null {
+    return this._request instanceof HiddenRequest && Object.hasOwn(this, "request")
       ? this._request
       : this.request;
   }
@@ -200,6 +201,12 @@ export class Socket extends Session {
     const isUsed =
       frame !== undefined && this.carrier !== undefined && !this.server.opts.perMessageDeflate;
     return (isUsed ? textOfFrame(frame) : undefined) ?? contentOf(data);
+  }
+
+  protected override onMoved(): void {
+    if (this._request instanceof AnsweredRequest) {
+      this._request.release();
+    }
   }
 
   protected override onWritesWatched(): void {

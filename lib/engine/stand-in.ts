@@ -34,8 +34,12 @@ export interface StandInSource {
 const RESPONSE_BYTES = 129;
 
 export class StandIn extends NetSocket {
+  /** It was made when the original had closed, and been told of, long before. */
+  private readonly isLate: boolean;
+
   constructor(private readonly source: StandInSource) {
     super({ allowHalfOpen: true });
+    this.isLate = source.hasEnded;
     const socket = this as unknown as OpenSocket;
     const { server, remoteAddress: address, remotePort: port } = source;
     socket.server = server;
@@ -43,8 +47,8 @@ export class StandIn extends NetSocket {
       address === undefined
         ? {}
         : { address, family: address.includes(":") ? "IPv6" : "IPv4", port };
-    if (source.hasEnded) {
-      this.destroy(); // it is no longer counted
+    if (this.isLate) {
+      this.destroy();
     } else {
       socket._server = server;
     }
@@ -61,8 +65,12 @@ export class StandIn extends NetSocket {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.source.onDestroyed();
-    super._destroy(error, callback);
+    if (this.isLate) {
+      callback(error);
+    } else {
+      this.source.onDestroyed();
+      super._destroy(error, callback);
+    }
   }
 }
 

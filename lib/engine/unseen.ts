@@ -1,15 +1,16 @@
 /**
- * Whether nobody but Node and the engine can hold an upgrade request or its socket: then neither has to stay, and others can be made in their
- * place when somebody asks.
+ * Whether nobody but Node and the engine can hold a request or its socket: then neither has to stay, and others can be made in their place
+ * when somebody asks.
  *
  * In doubt the answer is no. Identity is what is at stake: an application may have put the socket into a list, or the request into a WeakMap.
  */
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
-import { type Server as HttpServer, IncomingMessage } from "node:http";
+import { type Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { canDefer } from "./deferred-request";
+import type { EngineRequest } from "./request";
 import type { Server } from "./server";
 
 /** Node's own fields of an http server. */
@@ -21,48 +22,111 @@ type OpenServer = HttpServer & {
 
 type OpenSocket = NetSocket & { server?: OpenServer; _server?: OpenServer };
 
-/** Events that show sockets to their listeners. Of each there is one listener: Node's, and the engine's. */
-const SHOWING = ["connection", "upgrade"];
+/** Events that show sockets to their listeners, and how many of these are Node's and the engine's own. */
+const SHOWING_SOCKETS = new Map<unknown, number>([
+  ["connection", 1],
+  ["upgrade", 1],
+]);
+/** The same of events that show plain requests. */
+const SHOWING_REQUESTS = new Map<unknown, number>([
+  ["request", 1],
+  ["checkContinue", 0],
+  ["checkExpectation", 0],
+]);
 
-/** Servers whose sockets nobody has been shown since the engine was attached. */
-const quietServers = new WeakSet<HttpServer>();
+/** Servers that have shown their sockets to nobody since the engine was attached. */
+const socketsUnseen = new WeakSet<HttpServer>();
+/** Servers that have shown the engine's plain requests to nobody since then. */
+const requestsUnseen = new WeakSet<HttpServer>();
+
+/** Listeners that show nothing to anybody else. */
+const ownListeners = new WeakSet<object>();
+
+/** Sockets that somebody has been shown. */
+const shownSockets = new WeakSet<NetSocket>();
 
 /** Subscribers get every accepted socket. */
 const acceptedSockets = channel("net.server.socket");
+/** Subscribers get every plain request, with its socket. */
+const requests = [
+  channel("http.server.request.start"),
+  channel("http.server.response.created"),
+  channel("http.server.response.finish"),
+];
 
 /** Called when an engine has been attached, with all its listeners. */
 export function noteAttached(server: HttpServer): void {
-  if (SHOWING.every((event) => server.listenerCount(event) === 1)) {
-    quietServers.add(server);
-    server.on("newListener", (event) => {
-      if (SHOWING.includes(event as string)) {
-        quietServers.delete(server); // for good: what the listener was shown it may keep
+  track(server, socketsUnseen, SHOWING_SOCKETS);
+  track(server, requestsUnseen, SHOWING_REQUESTS);
+}
+
+function track(
+  server: HttpServer,
+  servers: WeakSet<HttpServer>,
+  showing: ReadonlyMap<unknown, number>,
+): void {
+  if ([...showing].every(([event, count]) => server.listenerCount(event as string) === count)) {
+    servers.add(server);
+    server.on("newListener", (event, listener) => {
+      if (showing.has(event) && !ownListeners.has(listener)) {
+        servers.delete(server); // for good: what the listener is shown it may keep
       }
     });
   }
 }
 
-/** Called with a socket that could be adopted, after everything asynchronous. */
+/** Marks a listener for `request` that shows the engine's requests to nobody but the engine. */
+export function ownListener<Listener extends object>(listener: Listener): Listener {
+  ownListeners.add(listener);
+  return listener;
+}
+
+/** Notes that somebody has been shown a socket. */
+export function noteShown(socket: NetSocket | undefined): void {
+  if (socket !== undefined) {
+    shownSockets.add(socket);
+  }
+}
+
+/** Whether somebody has been shown a socket. */
+export function wasShown(socket: NetSocket): boolean {
+  return shownSockets.has(socket);
+}
+
+/** Called with an upgrade request whose socket could be adopted, after everything asynchronous. Tells of both. */
 export function isUnseen(engine: Server, req: IncomingMessage, stream: Duplex): boolean {
-  const socket = stream as OpenSocket;
-  const { server } = socket;
+  // Whatever was written before answered another request.
+  return (stream as NetSocket).bytesWritten === 0 && isHidden(engine, req, stream);
+}
+
+/** The same for a plain request. What it tells of the request only; its socket may have been shown with another one. */
+export function isUnseenRequest(engine: Server, req: EngineRequest): boolean {
+  return (
+    isHidden(engine, req, req.socket) &&
+    requestsUnseen.has((req.socket as OpenSocket).server as HttpServer) &&
+    Object.getPrototypeOf(req.res) === ServerResponse.prototype &&
+    !requests.some(({ hasSubscribers }) => hasSubscribers)
+  );
+}
+
+/** What must hold of every request. */
+function isHidden(engine: Server, req: IncomingMessage, stream: Duplex): boolean {
   return (
     canDefer &&
-    server !== undefined &&
-    server === socket._server &&
-    isQuiet(server) &&
-    !acceptedSockets.hasSubscribers &&
-    socket.bytesWritten === 0 && // no request came before this one
-    Object.getPrototypeOf(socket) === NetSocket.prototype &&
+    Object.getPrototypeOf(stream) === NetSocket.prototype &&
     Object.getPrototypeOf(req) === IncomingMessage.prototype &&
     req.httpVersion === "1.1" &&
+    areSocketsUnseen(stream as OpenSocket) &&
     engine._keepsRequestsToItself()
   );
 }
 
-function isQuiet(server: OpenServer): boolean {
+function areSocketsUnseen({ server, _server: acceptor }: OpenSocket): boolean {
   return (
-    quietServers.has(server) &&
+    server !== undefined &&
+    server === acceptor &&
+    socketsUnseen.has(server) &&
+    !acceptedSockets.hasSubscribers &&
     typeof server._connections === "number" &&
     typeof server._emitCloseIfDrained === "function" &&
     server.emit === EventEmitter.prototype.emit &&

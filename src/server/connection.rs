@@ -42,7 +42,7 @@ pub(super) enum Role {
     /// The session of this slot, as its transport or as its candidate.
     Session(u32),
     /// Nobody else: it was refused, or its session is over, and it goes through the closing handshake. Few are at one
-    /// time, and in place it would take 120 bytes of every connection.
+    /// time, and in place it would take 112 bytes of every connection.
     Alone(Box<WebSocket>),
 }
 
