@@ -104,11 +104,7 @@ export class Link {
     this.commands.submit();
     const head = Buffer.from(response, "latin1");
     const conn = this.binding.adopt(fd, role, slot, head, input, deflate);
-    if (conn >= 0) {
-      put(this.streams, conn, sink);
-      this.retain();
-    }
-    return conn;
+    return conn < 0 ? conn : this.openStream(conn, sink);
   }
 
   /** Opens a stream whose bytes JavaScript pumps. */
@@ -122,10 +118,7 @@ export class Link {
   ): number {
     this.commands.submit();
     const head = Buffer.from(response, "latin1");
-    const conn = this.binding.bridge(role, slot, head, input, deflate);
-    put(this.streams, conn, sink);
-    this.retain();
-    return conn;
+    return this.openStream(this.binding.bridge(role, slot, head, input, deflate), sink);
   }
 
   /** A number for a namespace, never used twice in a process. */
@@ -182,6 +175,12 @@ export class Link {
       }
     }
     return length > 0;
+  }
+
+  private openStream(conn: number, sink: StreamSink): number {
+    put(this.streams, conn, sink);
+    this.retain();
+    return conn;
   }
 
   private retain(): void {

@@ -3,18 +3,15 @@
 //! One class, [`BindingLink`], one instance per loaded copy of `lib/` and environment. It holds no protocol rule. Every export catches
 //! panics: one in a plain export would abort the process.
 
-mod doorbell;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{Buffer, Env, Function};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use sio::codec::websocket::{Compression, DeflateParameters, DeflateStrategy};
 use sio::server::core::Core;
 use sio::server::link::{Drained, Link, Role};
-
-use crate::doorbell::Doorbell;
 
 /// The connection between one loaded copy of `lib/` and the core.
 #[napi]
@@ -65,16 +62,19 @@ impl BindingLink {
     /// Connects to the core, whose threads start with the first link. `doorbell` is called when events wait.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: &Env, doorbell: Function<'_, (), ()>) -> napi::Result<Self> {
-        let doorbell = Arc::new(Doorbell::new(&doorbell)?);
-        let ringer = Arc::clone(&doorbell);
-        let link = Core::global().link(Box::new(move || ringer.ring()))?;
-        let binding = Self { link: Arc::clone(&link) };
-        // Registered after the function was made: hooks run last-in first-out, so the doorbell is silent before the function goes.
-        env.add_env_cleanup_hook((link, doorbell), |(link, doorbell)| {
-            doorbell.silence();
-            link.close();
-        })?;
-        Ok(binding)
+        // Weak: it never keeps the process alive; JavaScript does that with a timer of its own.
+        let bell = doorbell
+            .build_threadsafe_function()
+            .callee_handled::<false>()
+            .weak::<true>()
+            .build()?;
+        let link = Core::global().link(Box::new(move || {
+            bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }))?;
+        // A thread that still used the function of a dying environment would abort the process. Closing the link drops the closure,
+        // and the function with it, under the lock that every ring takes. Registered after the function was made: hooks run last-in first-out.
+        env.add_env_cleanup_hook(Arc::clone(&link), |link| link.close())?;
+        Ok(Self { link })
     }
 
     /// Reserves the slot of a session.

@@ -7,7 +7,7 @@ import type { ServerResponse } from "node:http";
 import { createDeflate, createGzip, type ZlibOptions } from "node:zlib";
 import { serialize } from "cookie";
 import debugModule from "debug";
-import { acceptedEncoding } from "./accept-encoding";
+import { preferredEncoding } from "../accept-encoding";
 import { hasListeners } from "./lazy-emitter";
 import type { CookieOptions } from "./options";
 import { type EngineRequest, headerOf } from "./request";
@@ -17,6 +17,8 @@ import type { HeaderTable } from "./upgrade-response";
 const debug = debugModule("engine:polling");
 
 const COMPRESSORS = { gzip: createGzip, deflate: createDeflate };
+/** In the order in which they are offered. */
+const ENCODINGS = ["gzip", "deflate"] as const;
 
 /** Answers a POST whose packets were delivered. */
 export function acknowledge(session: Session, req: EngineRequest, res: ServerResponse): void {
@@ -62,7 +64,7 @@ export function encodingFor(
   if (!options || bytes < ((options as { threshold?: number }).threshold ?? 0)) {
     return undefined;
   }
-  return acceptedEncoding(headerOf(req, "accept-encoding"));
+  return preferredEncoding(headerOf(req, "accept-encoding"), ENCODINGS);
 }
 
 /** The compressed length is not known in advance: chunked, as engine.io 6.6.12 does it. */
