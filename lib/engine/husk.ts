@@ -10,7 +10,7 @@ import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carri
 import type { RequestSource } from "./deferred-request";
 import { addressOf } from "./request";
 import { type AcceptingServer, forgetSocket, StandIn, type StandInSource } from "./stand-in";
-import type { WebSocketTransport } from "./transports";
+import type { StreamTransport } from "./transports";
 
 const kHusk = Symbol("husk");
 
@@ -44,7 +44,7 @@ export function adopt(
 abstract class Husk implements Carrier {
   conn = -1;
   hasEnded = false;
-  transport: WebSocketTransport | undefined = undefined;
+  transport: StreamTransport | undefined = undefined;
 
   constructor(
     protected readonly link: Link,
@@ -65,6 +65,10 @@ abstract class Husk implements Carrier {
     if (!this.hasEnded) {
       this.link.commands.connDestroy(this.conn);
     }
+  }
+
+  destroy(): void {
+    this.stream.destroy();
   }
 
   // A husk moves no bytes.

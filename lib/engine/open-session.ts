@@ -25,6 +25,7 @@ import type { Server } from "./server";
 import { Socket } from "./socket";
 import { isUnseen, isUnseenRequest } from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
+import { WebSocketGate } from "./websocket-gate";
 
 const debug = debugModule("engine");
 
@@ -55,7 +56,7 @@ export function acceptWebSocket(
   headers: HeaderTable,
   refuse: ErrorCallback,
 ): void {
-  const handshake = checkHandshake(req, server.ws?.deflate);
+  const handshake = checkHandshake(req, gateOf(server)?.deflate);
   if ("status" in handshake) {
     abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
     return;
@@ -125,7 +126,7 @@ function takeStream(
     return undefined;
   }
   claim(stream);
-  if (server.ws?.isClosed) {
+  if (gateOf(server)?.isClosed) {
     abortHandshake(stream, 503, "Service Unavailable");
     return undefined;
   }
@@ -169,12 +170,17 @@ function switchingProtocols(request: UpgradeRequest): string | undefined {
     refuse(ERRORS.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
     return undefined;
   }
-  server.ws?.emit("headers", lines, req);
+  gateOf(server)?.emit("headers", lines, req);
   return responseHead(lines);
 }
 
+/** Whether WebSockets are accepted; undefined when they are switched off. */
+function gateOf({ ws }: Server): WebSocketGate | undefined {
+  return ws instanceof WebSocketGate ? ws : undefined;
+}
+
 /** Settles the protocol revision and the id of a session to be opened. */
-function identify(
+export function identify(
   server: Server,
   req: EngineRequest,
   refuse: ErrorCallback,

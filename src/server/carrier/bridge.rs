@@ -88,11 +88,6 @@ impl Bridge {
         matches!(self.cargo, Cargo::Messages { .. }) && self.unacknowledged > 0
     }
 
-    /// What of the messages that were given to JavaScript its stream has not taken.
-    pub(super) const fn bytes_in_flight(&self) -> usize {
-        if self.is_busy() { self.unacknowledged } else { 0 }
-    }
-
     /// Whether the stream's end would lose nothing: it has taken everything, or, of messages, ends only when JavaScript says so.
     pub(super) const fn is_drained(&self) -> bool {
         self.unacknowledged == 0 || matches!(self.cargo, Cargo::Messages { .. })

@@ -49,15 +49,6 @@ impl Carrier {
         }
     }
 
-    /// How many bytes it has taken that may still wait.
-    pub(super) const fn bytes_in_flight(&self) -> usize {
-        match self {
-            #[cfg(unix)]
-            Self::Descriptor(_) => 0,
-            Self::Bridge(bridge) => bridge.bytes_in_flight(),
-        }
-    }
-
     /// Closes our half of the stream, once what was written before has left.
     pub(super) fn finish(&self, conn: u32, writer: &mut UnitWriter<'_>) {
         match self {

@@ -214,7 +214,7 @@ impl Shard {
         let Some(connection) = self.connections.connection_mut(conn) else { return true };
         let Some(session) = self.registry.session_mut(slot) else { return true };
         let Some(websocket) = session.websocket_mut(conn) else { return true };
-        if websocket.outbox.is_empty() && !connection.has_pending {
+        if websocket.outbox.is_empty() {
             return true;
         }
         let Ok(notified) = connection.flush(websocket, writer) else { return false };
@@ -223,9 +223,8 @@ impl Shard {
         }
         if websocket.is_blocked {
             if let Some(bytes) = session.blocked_bytes() {
-                let in_flight = connection.carrier.bytes_in_flight();
                 connection.has_pending = true;
-                self.slots.set_pending(slot, bytes.saturating_add(in_flight));
+                self.slots.set_pending(slot, bytes);
             }
             #[cfg(unix)]
             self.await_writable(conn);
