@@ -251,7 +251,7 @@ const WAYS: Record<string, (fixture: Fixture, shown: Shown) => void> = {
     });
   },
   "headers of engine.ws": ({ engine }, shown) => {
-    engine.ws?.on("headers", (_lines, req) => {
+    engine.ws?.on?.("headers", (_lines, req) => {
       shown.req = req;
     });
   },
