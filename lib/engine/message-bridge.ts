@@ -1,7 +1,8 @@
 /**
  * A message bridge: carries whole messages between the core and a WebSocket whose frames are not the core's, that of a `wsEngine`.
  *
- * The WebSocket is the user's: it answers pings, holds messages to the limit and makes the closing handshake; the core has the session.
+ * The WebSocket is the user's: it answers pings, holds messages to the limit and makes the closing handshake, for which the core does not
+ * wait; the core has the session.
  */
 import type { Duplex } from "node:stream";
 import { Framing, type Link, type Role } from "../link";
@@ -38,13 +39,17 @@ export class MessageBridge implements Carrier {
   readonly conn: number;
   readonly transport: WebSocketTransport;
   readonly isCompressed = false;
+  /** The WebSocket is closed, and the session has been told. */
   hasEnded = false;
   failure: Error | undefined = undefined;
+  /** The core has forgotten the stream. */
+  private isReleased = false;
+  private isClosed = false;
   /** Messages that the WebSocket has not taken. */
   private sending = 0;
   /** Bytes handed to the core since it last said that it had taken all. */
   private unread = 0;
-  private isClosed = false;
+  private hasCloseBegun = false;
 
   constructor(
     private readonly link: Link,
@@ -56,7 +61,7 @@ export class MessageBridge implements Carrier {
     this.transport = new ForeignTransport(session, this);
     this.conn = link.messageBridge(role, session._slot, Framing.Whole, this);
     websocket.on("message", (data: Received, isBinary?: boolean) => {
-      if (!this.hasEnded) {
+      if (!this.isReleased) {
         this.onMessage(bytesOf(data), isBinary === true);
       }
     });
@@ -81,8 +86,8 @@ export class MessageBridge implements Carrier {
   }
 
   onConnEnded(): void {
-    this.hasEnded = true;
-    this.transport.onStreamEnded();
+    this.isReleased = true;
+    this.endIfClosed();
   }
 
   onBridgeWrite(bytes: Buffer): void {
@@ -108,6 +113,7 @@ export class MessageBridge implements Carrier {
 
   onBridgeEnd(): void {
     this.close();
+    this.release();
   }
 
   onBridgePause(): void {
@@ -131,7 +137,7 @@ export class MessageBridge implements Carrier {
       if (error) {
         this.fail(Object.assign(transportError("write error"), { description: error.stack }));
       }
-      if (!this.hasEnded) {
+      if (!this.isReleased) {
         this.link.commands.bridgeAck(this.conn, size);
       }
     };
@@ -155,18 +161,33 @@ export class MessageBridge implements Carrier {
   /** The error is told when the core has told of all messages before it. */
   private fail(error: Error): void {
     this.failure ??= error;
-    this.onClosed();
+    this.release();
   }
 
   private onClosed(): void {
-    if (!this.hasEnded) {
+    this.isClosed = true;
+    this.release();
+    this.endIfClosed();
+  }
+
+  /** The session hears of the end before those who listen to its transport. */
+  private endIfClosed(): void {
+    if (this.isClosed && this.isReleased && !this.hasEnded) {
+      this.hasEnded = true;
+      this.transport.onStreamEnded();
+    }
+  }
+
+  /** Nothing more comes or goes. */
+  private release(): void {
+    if (!this.isReleased) {
       this.link.commands.connDestroy(this.conn);
     }
   }
 
   private close(): void {
-    if (!this.isClosed) {
-      this.isClosed = true;
+    if (!this.hasCloseBegun) {
+      this.hasCloseBegun = true;
       this.websocket.close();
     }
   }
