@@ -15,7 +15,7 @@ import { within } from "./events";
 export interface WebTransportSession {
   ready: Promise<void>;
   closed: Promise<unknown>;
-  incomingBidirectionalStreams: ReadableStream<unknown>;
+  incomingBidirectionalStreams: ReadableStream<any>;
   close(info?: unknown): void;
 }
 

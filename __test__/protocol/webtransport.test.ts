@@ -369,6 +369,8 @@ describeBoth("webtransport", (implementation) => {
     peer.close();
     expect((await closed)[0]).toBe("transport close");
     expect((engine as any).clientsCount).toBe(0);
+    await nextTurn();
+    expect(peer.serverCloses).toBe(0);
   });
 
   it("messages before the client's close are heard", async () => {

@@ -554,6 +554,15 @@ describeBoth("wsEngine", (implementation) => {
     websocket.emit("close");
   });
 
+  it("a WebSocket that is closed is a transport close, and is not closed again", async () => {
+    const { websocket, session } = await openScripted(implementation);
+    const closed = once(session, "close");
+    websocket.emit("close", 1000, Buffer.alloc(0));
+    expect((await closed)[0]).toBe("transport close");
+    await nextTurn();
+    expect([websocket.closes, session.transport.readyState]).toEqual([0, "closed"]);
+  });
+
   it("close() calls the WebSocket's close once, and its transport is closed when that says so", async () => {
     const { websocket, session } = await openScripted(implementation);
     const { transport } = session;

@@ -166,6 +166,7 @@ export class MessageBridge implements Carrier {
 
   private onClosed(): void {
     this.isClosed = true;
+    this.hasCloseBegun = true;
     this.release();
     this.endIfClosed();
   }

@@ -191,7 +191,10 @@ class WebTransportCarrier implements StreamCarrier {
     readable.pipeTo(stream.writable).catch(ignore);
     this.writer = writable.getWriter();
     this.writer.closed.catch(ignore);
-    const onClosed = (): void => this.onClosed();
+    const onClosed = (): void => {
+      this.isClosed = true;
+      this.release();
+    };
     webTransport.closed.then(onClosed, onClosed);
     if (input.length > 0) {
       this.take(input);
@@ -276,11 +279,12 @@ class WebTransportCarrier implements StreamCarrier {
     if (!this.isClosed) {
       this.isClosed = true;
       closeSession(this.webTransport);
-      this.onClosed();
+      this.release();
     }
   }
 
-  private onClosed(): void {
+  /** Nothing more comes or goes. */
+  private release(): void {
     if (!this.hasEnded) {
       this.link.commands.connDestroy(this.conn);
     }
