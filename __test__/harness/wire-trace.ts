@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
-import type { Writable } from "node:stream";
+import { finished, type Writable } from "node:stream";
 import type { ServerOptions } from "socket.io";
 import * as ws from "ws";
 import { type Session, startBareEngine } from "./bare-engine";
@@ -90,8 +90,12 @@ export class TracedPeer {
   readonly pongs: string[] = [];
   closeFrame = "none";
   end: "FIN" | "RST" | undefined;
+  private hasReadAll = false;
+
   /** Nothing more comes. */
-  isClosed = false;
+  get isClosed(): boolean {
+    return this.stream.closed && this.hasReadAll;
+  }
 
   private constructor(readonly stream: Socket) {
     stream.setNoDelay(true);
@@ -100,9 +104,6 @@ export class TracedPeer {
     });
     stream.once("error", () => {
       this.end ??= "RST";
-    });
-    stream.once("close", () => {
-      this.isClosed = true;
     });
   }
 
@@ -131,7 +132,12 @@ export class TracedPeer {
     this.extensions = /^sec-websocket-extensions: (.*)$/im.exec(head.toString())?.[1] ?? "";
     const receiver = this.receiver();
     receiver.write(head.subarray(end));
-    this.stream.on("data", (chunk: Buffer) => receiver.write(chunk));
+    this.stream.on("data", (chunk: Buffer) => receiver.writableEnded || receiver.write(chunk));
+    this.stream.once("close", () => receiver.end());
+    // It inflates on threads of its own, and may be behind the stream.
+    finished(receiver, () => {
+      this.hasReadAll = true;
+    });
   }
 
   /** npm's own reader, which knows what the 101 agreed to. */
