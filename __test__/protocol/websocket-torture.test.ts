@@ -8,7 +8,7 @@ import { type Case, GROUPS } from "./torture-cases";
 /** Connections of one test at a time. */
 const AT_A_TIME = 25;
 /** Longer cases are not cut at each place; the Rust suite does that. */
-const LONGEST_CUT = 40;
+const LONGEST_CUT = 20;
 const LONGEST_BYTEWISE = 3_000;
 
 interface Run {
