@@ -8,7 +8,7 @@ use sio::codec::websocket::{
 };
 
 use crate::check::{
-    BINARY, BINARY_BEGINS, CLOSE, ENDS, GOES_ON, LIMIT, PING, TEXT, TEXT_BEGINS, check_with,
+    BINARY, BINARY_BEGINS, CLOSE, Case, ENDS, GOES_ON, LIMIT, PING, TEXT, TEXT_BEGINS, check_with,
 };
 use crate::client_frame::client_frame;
 
@@ -87,7 +87,6 @@ fn what_may_be_compressed_and_what_may_not() {
     let (begin, end) = deflated.split_at(3);
     let hello = Incoming::Text("Hello");
     let error = Some(ProtocolError::CompressedFrame);
-    type Case<'a> = (&'a str, &'a [(u8, &'a [u8])], &'a [Incoming<'a>], Option<ProtocolError>);
     let cases: [Case<'_>; 9] = [
         ("whole", &[(TEXT | COMPRESSED, &deflated)], &[hello], None),
         (
