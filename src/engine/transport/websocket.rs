@@ -132,6 +132,11 @@ impl WebSocket {
         }
     }
 
+    /// Whether compression was negotiated.
+    pub const fn compresses(&self) -> bool {
+        self.deflater.is_some()
+    }
+
     /// What compresses the messages that go into the outbox, if that was negotiated.
     pub fn deflater_mut(&mut self) -> Option<&mut Deflater> {
         self.deflater.as_deref_mut()
