@@ -204,9 +204,9 @@ pub(crate) fn webtransport_decode(data: &[u8]) {
         let opcode = if *is_binary { Opcode::Binary } else { Opcode::Text };
         append_frame(&mut frames, opcode, &[packet]);
     }
-    let mut framed = Vec::new();
-    append_prefixed(&mut framed, &frames);
-    let again = decode_stream(usize::MAX, [&*framed]);
+    let mut stream = Vec::new();
+    append_prefixed(&mut stream, &frames);
+    let again = decode_stream(usize::MAX, [&*stream]);
     let sent = whole.iter().filter_map(|packet| packet.as_ref().ok());
     // A byte order mark that stood behind another is the first one now, and a packet that was nothing else is empty.
     if sent.clone().all(|(_, packet)| !packet.is_empty() && !packet.starts_with(b"\xef\xbb\xbf")) {

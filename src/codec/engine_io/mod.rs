@@ -13,4 +13,6 @@ pub use packet::{
     BinaryForm, Packet, PacketData, PacketError, PacketType, append_binary_frame, append_text_frame,
 };
 pub use payload::{Packets, append_binary, append_frames, append_text, encode_bare};
-pub use webtransport::{PacketDecoder, PacketPrefix, PrefixBytes, StreamPacket, append_prefixed};
+pub use webtransport::{
+    PacketDecoder, PacketPrefix, PrefixBytes, StreamPacket, append_prefixed, lossy_text,
+};

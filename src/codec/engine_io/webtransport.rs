@@ -198,13 +198,7 @@ impl PacketDecoder {
             return Ok(Some(StreamPacket::Binary(packet)));
         }
         let text = packet.strip_prefix(BYTE_ORDER_MARK).unwrap_or(packet);
-        Ok(Some(StreamPacket::Text(match simdutf8::basic::from_utf8(text) {
-            Ok(text) => text,
-            Err(_) => {
-                self.mended = String::from_utf8_lossy(text).into_owned();
-                &self.mended
-            }
-        })))
+        Ok(Some(StreamPacket::Text(lossy_text(text, &mut self.mended))))
     }
 
     /// Reads up to the end of the next packet.
@@ -248,6 +242,15 @@ impl PacketDecoder {
 enum Place<'a> {
     Input(&'a [u8]),
     Carry { start: usize },
+}
+
+/// Text as JavaScript reads it: what is not UTF-8 is replaced, which takes `mended` to hold it.
+pub fn lossy_text<'a>(text: &'a [u8], mended: &'a mut String) -> &'a str {
+    if let Ok(text) = simdutf8::basic::from_utf8(text) {
+        return text;
+    }
+    *mended = String::from_utf8_lossy(text).into_owned();
+    mended
 }
 
 /// The length of a packet with its prefix, if memory can hold so much.

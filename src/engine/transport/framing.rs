@@ -4,6 +4,7 @@
 //! carries the stream makes them.
 
 use crate::codec::engine_io::PacketDecoder;
+use crate::codec::engine_io::lossy_text;
 use crate::codec::websocket::Input;
 use crate::codec::websocket::MessageDecoder;
 use crate::engine::transport::Received;
@@ -52,13 +53,7 @@ pub(super) fn receive_whole<'a>(mended: &'a mut String, input: &'a mut Input<'_>
     match input.take_all().split_first() {
         None => Received::Nothing,
         Some((&BINARY, bytes)) => Received::Binary(bytes),
-        Some((_, text)) => Received::Text(match simdutf8::basic::from_utf8(text) {
-            Ok(text) => text,
-            Err(_) => {
-                *mended = String::from_utf8_lossy(text).into_owned();
-                mended
-            }
-        }),
+        Some((_, text)) => Received::Text(lossy_text(text, mended)),
     }
 }
 
