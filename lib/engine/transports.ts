@@ -8,6 +8,7 @@ import type { Carrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import { LazyEmitter } from "./lazy-emitter";
 import { contentOf } from "./message";
+import type { TransportName } from "./options";
 import type { Packet } from "./payload";
 import type { EngineRequest } from "./request";
 import type { Session } from "./session";
@@ -19,15 +20,16 @@ const debug = debugModule("engine:ws");
 export type TransportState = "open" | "closing" | "closed";
 
 export abstract class Transport extends LazyEmitter {
+  /** engine.io's list of what this transport can be upgraded to; see `Server.upgrades`. */
+  static upgradesTo: TransportName[] = [];
+
   /** The name that clients ask for it by. */
   abstract readonly name: "polling" | "websocket";
   /** Set when an upgrade has replaced it. */
   discarded = false;
   private isHeldBack = false;
-
-  constructor(protected readonly session: Session) {
-    super();
-  }
+  /** The session it carries, from the moment that one is opened. */
+  declare protected session: Session;
 
   /** The state of the transport, which may outlive its session by a closing handshake. */
   abstract get readyState(): TransportState;
@@ -93,7 +95,8 @@ export class WebSocketTransport extends Transport {
     session: Session,
     readonly carrier: Carrier,
   ) {
-    super(session);
+    super();
+    this.session = session;
   }
 
   get readyState(): TransportState {
