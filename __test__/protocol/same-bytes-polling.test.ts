@@ -506,7 +506,6 @@ const TALKS: Talk[] = [
   },
   {
     title: "methods that a session does not know",
-    options: { cors: false },
     steps: [
       open,
       request("PUT", POLL, [], ""),

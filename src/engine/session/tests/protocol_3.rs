@@ -105,7 +105,7 @@ fn a_client_that_takes_only_text_gets_base64() {
         let config = Config { protocol, supports_binary: false, ..Config::default() };
         bench.session = Session::open(SLOT, 0, config, false, b"{}", 0);
         send_bytes(&mut bench);
-        assert_eq!(bench.poll(1).events(), [format!("respond 1 {expected}")]);
+        assert_eq!(bench.poll(1).events(), [format!("respond 1 {expected} compressed")]);
 
         bench.session = Session::open(SLOT, 0, config, true, b"{}", 0);
         bench.session.attach(CONN, Bytes::from_static(b"101"));
