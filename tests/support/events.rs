@@ -44,6 +44,11 @@ impl Event {
     pub fn respond(slot: u32, request: u32, payload: &str) -> Self {
         Self::Respond { slot, request, payload: payload.to_owned(), compress: false }
     }
+
+    /// The same for a payload that may be compressed, as open packets and heartbeats make it.
+    pub fn respond_compressible(slot: u32, request: u32, payload: &str) -> Self {
+        Self::Respond { slot, request, payload: payload.to_owned(), compress: true }
+    }
 }
 
 /// The events of one drain.
