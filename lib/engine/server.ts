@@ -156,7 +156,9 @@ export class Server extends EventEmitter {
     const request = req as EngineRequest;
     stream.on("error", destroyOnError);
     // Only middlewares see the response, and it lives as long as the connection.
-    const res = this.middlewares.length > 0 ? new UpgradeResponse(request, stream) : undefined;
+    const isSeen =
+      this.middlewares.length > 0 || this._applyMiddlewares !== Server.plain._applyMiddlewares;
+    const res = isSeen ? new UpgradeResponse(request, stream) : undefined;
     const refuse: ErrorCallback = (code, context) => {
       this._reportError(request, code as ErrorCode, context);
       abortUpgrade(stream, code as ErrorCode, context);
