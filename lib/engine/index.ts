@@ -20,7 +20,7 @@ export { uServer } from "./userver";
 export { parser };
 
 /** The revision of the Engine.IO protocol. */
-export const { protocol } = parser;
+export const protocol = 4;
 
 /** Makes an engine and attaches it to an http server. */
 export function attach(server: HttpServer, options?: AttachOptions & ServerOptions): Server {
