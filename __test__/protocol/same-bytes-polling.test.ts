@@ -540,6 +540,20 @@ const TALKS: Talk[] = [
     shows: "X-All: Content-Type,Content-Length,cache-control,Set-Cookie,x-first,set-cookie",
   },
   {
+    title: "a cookie of a header event, which takes the place of a middleware's",
+    engine: (engine) => {
+      engine.use((_req: any, res: any, next: any) => {
+        res.setHeader("Set-Cookie", ["m=1", "n=2"]);
+        next();
+      });
+      engine.on("headers", (headers: any) => {
+        headers["set-cookie"] = "e=3";
+      });
+    },
+    steps: [open, post("4a")],
+    shows: "set-cookie: e=3",
+  },
+  {
     title: "headers of middlewares, in every kind of answer",
     engine: (engine) => {
       engine.use((_req: any, res: any, next: any) => {

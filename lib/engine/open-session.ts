@@ -19,7 +19,6 @@ import {
 } from "./handshake";
 import { internHeaders } from "./header-pool";
 import { UnseenSocket } from "./husk";
-import type { TransportName } from "./options";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
@@ -42,8 +41,11 @@ interface UpgradeRequest {
   refuse: ErrorCallback;
 }
 
-/** Upgrade requests for which the engine's `handshake` is to open a session. */
-const waiting = new WeakMap<EngineRequest, UpgradeRequest>();
+/** Opens the session that has got an id; undefined when it was refused, or its client has gone. */
+type Opener = (id: string, refuse: ErrorCallback) => Socket | undefined;
+
+/** What {@link openSession} does for requests that are no polls. */
+const openers = new WeakMap<EngineRequest, Opener>();
 
 /**
  * Answers an upgrade request that was verified: an upgrade of a session, or a WebSocket that is closed at once. For a new session
@@ -68,7 +70,7 @@ export function acceptWebSocket(
   } else if (sid) {
     upgradeSession(upgrade, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
   } else {
-    waiting.set(req, upgrade);
+    openers.set(req, (id, refuse) => openWebSocketSession({ ...upgrade, refuse }, id));
     openNew();
   }
 }
@@ -82,13 +84,12 @@ export function acceptWebSocket(
  */
 export async function openSession(
   server: Server,
-  transportName: TransportName,
   req: EngineRequest,
   refuse: ErrorCallback,
   createTransport: () => Transport,
 ): Promise<Socket | undefined> {
-  const upgrade = waiting.get(req);
-  waiting.delete(req);
+  const open = openers.get(req);
+  openers.delete(req);
   const protocol = protocolOf(req);
   if (protocol === 3 && !server.opts.allowEIO3) {
     refuse(ERRORS.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
@@ -106,8 +107,8 @@ export async function openSession(
     refuse(ERRORS.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
     return undefined;
   }
-  if (transportName !== "polling" && upgrade !== undefined) {
-    return openWebSocketSession({ ...upgrade, refuse }, id);
+  if (open !== undefined) {
+    return open(id, refuse);
   }
   let transport: Transport;
   try {

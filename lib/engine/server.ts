@@ -236,10 +236,11 @@ export class Server extends EventEmitter {
       this._reportError(req, code as ErrorCode, context);
       closeConnection(code);
     };
-    const session = await openSession(this, transportName, req, refuse, () =>
+    const session = await openSession(this, req, refuse, () =>
       this.createTransport(transportName, req),
     );
-    return session?.transport;
+    // The object for a WebSocket is made when somebody looks, and the engine itself does not.
+    return this.handshake === Server.plain.handshake ? undefined : session?.transport;
   }
 
   /**
