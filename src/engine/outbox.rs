@@ -54,7 +54,7 @@ impl Entry {
         Self::raw(frames.into())
     }
 
-    /// A packet that is not a message. Engine.IO compresses a polling payload for its sake too.
+    /// A packet that is not a message. A polling payload that holds it may be compressed, as with Engine.IO.
     pub fn packet(packet_type: PacketType, data: &[u8]) -> Self {
         let mut frames = Vec::with_capacity(frame_len(data.len().saturating_add(1)));
         append_text_frame(&mut frames, packet_type, data);

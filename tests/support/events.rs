@@ -45,7 +45,7 @@ impl Event {
         Self::Respond { slot, request, payload: payload.to_owned(), compress: false }
     }
 
-    /// The same for a payload that may be compressed, as open packets and heartbeats make it.
+    /// One that holds a packet of the protocol, which may be compressed.
     pub fn respond_compressible(slot: u32, request: u32, payload: &str) -> Self {
         Self::Respond { slot, request, payload: payload.to_owned(), compress: true }
     }
