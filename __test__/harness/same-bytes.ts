@@ -1,6 +1,7 @@
 // A talk over bare TCP connections that is held with npm's engine.io and with sio-rs/engine, and must be answered with the same bytes.
 // Only the ids of sessions and the Date header may differ: they are masked.
 
+import { createServer, type ServerOptions as HttpOptions } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { type EngineOptions, startEngine } from "./engine-modules";
 import { eventually, once, within } from "./events";
@@ -28,6 +29,8 @@ export type Step = string | Request | Act;
 export interface Talk {
   title: string;
   options?: EngineOptions;
+  /** Options of the http server below it. */
+  http?: HttpOptions;
   /** Prepares the engine: listeners, middlewares. */
   engine?: (engine: any) => void;
   /** In the order in which it happens. */
@@ -50,7 +53,8 @@ const SID = "SID";
 
 /** Holds the talk with one implementation. */
 export async function hold(name: Implementation["name"], talk: Talk): Promise<Transcript> {
-  const { engine, port } = await startEngine(name, talk.options);
+  const httpServer = createServer(talk.http ?? {});
+  const { engine, port } = await startEngine(name, talk.options, undefined, httpServer);
   const sessions: any[] = [];
   const refusals: unknown[] = [];
   const ends: unknown[] = [];

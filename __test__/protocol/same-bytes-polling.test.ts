@@ -516,6 +516,17 @@ const TALKS: Talk[] = [
     shows: "HTTP/1.1 500",
   },
   {
+    title: "an Origin that Node would refuse, were it not told otherwise",
+    http: { insecureHTTPParser: true },
+    engine: (engine) => engine.use((_req: any, _res: any, next: any) => next()),
+    steps: [
+      get(OPEN, "Origin: http://a\x01b"),
+      get(OPEN, "Origin: http://a\tb"),
+      get(OPEN, "Origin: http://\xe9"),
+    ],
+    shows: '{"code":3,"message":"Bad request"}',
+  },
+  {
     title: "another transport than the session's",
     steps: [
       open,

@@ -64,9 +64,7 @@ const DIRECT: [title: string, bytes: string, shows: string, options?: Talk["opti
   ],
 ];
 
-const DEFLATE = { perMessageDeflate: { threshold: 1_000_000, serverNoContextTakeover: true } };
-
-/** Offers of compression, answered by a server that refuses context takeover, as sio-rs does unless it is told otherwise. */
+/** Offers of compression, answered by a server with these options. */
 const OFFERS: [offer: string, options?: object][] = [
   ["permessage-deflate"],
   ["permessage-deflate; client_max_window_bits"],
@@ -439,12 +437,18 @@ const SINGLE: Talk[] = [
     steps: session(bytes),
     shows,
   })),
-  ...OFFERS.map(([extensions, options]) => ({
-    title: `101: the offer ${extensions} with ${JSON.stringify(options ?? {})}`,
-    options: { perMessageDeflate: { ...DEFLATE.perMessageDeflate, ...options } },
-    steps: session(offer(extensions)),
-    shows: "Sec-WebSocket-Extensions: permessage-deflate",
-  })),
+  // Polling over an upgrade gets nothing but the 101 and a close frame, so what is compressed does not matter here.
+  ...OFFERS.flatMap(([extensions, options]) =>
+    [{ serverNoContextTakeover: true }, { serverNoContextTakeover: false }].map((takeover) => ({
+      title: `101: the offer ${extensions} with ${JSON.stringify({ ...options, ...takeover })}`,
+      options: { perMessageDeflate: { ...options, ...takeover } },
+      steps: [
+        { send: upgrade({ "Sec-WebSocket-Extensions": extensions }, POLL), until: "\x88\x00" },
+        { send: closeFrame(), until: "end" },
+      ],
+      shows: "Sec-WebSocket-Extensions",
+    })),
+  ),
   ...REFUSED.map(([title, bytes, shows, options]) => ({
     title: `refused: ${title}`,
     options,
