@@ -28,8 +28,13 @@ export abstract class Transport extends LazyEmitter {
   /** Set when an upgrade has replaced it. */
   discarded = false;
   private isHeldBack = false;
-  /** The session it carries, from the moment that one is opened. */
-  declare protected session: Session;
+  protected session: Session;
+
+  /** @param session the session it carries; a polling transport is made before its own, which it gets when that is opened */
+  constructor(session?: Session) {
+    super();
+    this.session = session as Session;
+  }
 
   /** The state of the transport, which may outlive its session by a closing handshake. */
   abstract get readyState(): TransportState;
@@ -95,8 +100,7 @@ export class WebSocketTransport extends Transport {
     session: Session,
     readonly carrier: Carrier,
   ) {
-    super();
-    this.session = session;
+    super(session);
   }
 
   get readyState(): TransportState {
