@@ -7,10 +7,10 @@
 import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
-import { ERRORS, type ErrorCallback } from "./errors";
+import { ERRORS } from "./errors";
 import { appendHeaders } from "./handshake";
 import { type ForeignWebSocket, MessageBridge } from "./message-bridge";
-import { identify } from "./open-session";
+import { openWith, type VerifiedUpgrade } from "./open-session";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
@@ -75,18 +75,12 @@ function addHeaders(server: Server, lines: string[], req: AnsweredRequest): void
 }
 
 /** Has an upgrade request that was verified answered by the class. */
-export function acceptFromWsEngine(
-  server: Server,
-  req: EngineRequest,
-  stream: Duplex,
-  head: Buffer,
-  headers: HeaderTable,
-  refuse: ErrorCallback,
-): void {
+export function acceptFromWsEngine(upgrade: VerifiedUpgrade, openNew: () => void): void {
+  const { server, req, stream, head, headers, refuse } = upgrade;
   (req as AnsweredRequest)[kHeaders] = headers;
   try {
     (server.ws as WsEngine).handleUpgrade(req, stream, head, (websocket) =>
-      takeWebSocket(server, req, stream, websocket, refuse),
+      takeWebSocket(upgrade, websocket, openNew),
     );
   } catch (error) {
     if (!(error instanceof HeaderRefusal)) {
@@ -98,11 +92,9 @@ export function acceptFromWsEngine(
 
 /** Makes a session of a WebSocket, or offers it to one. */
 function takeWebSocket(
-  server: Server,
-  req: AnsweredRequest,
-  stream: Duplex,
+  { server, req, stream }: VerifiedUpgrade,
   websocket: ForeignWebSocket,
-  refuse: ErrorCallback,
+  openNew: () => void,
 ): void {
   websocket.on("error", ignoreError);
   const { sid, transport } = req._query;
@@ -111,15 +103,17 @@ function takeWebSocket(
     websocket.close();
     return;
   }
-  req.websocket = websocket;
+  (req as AnsweredRequest).websocket = websocket;
   if (!sid) {
-    identify(server, req, refuse, (id) => {
+    openWith(req, (id) => {
       const session = new Socket(id, server, req, protocolOf(req));
       session._open();
       session._setCarrier(new MessageBridge(server._link, websocket, stream, Role.Direct, session));
       server._register(session);
       server.emit("connection", session);
+      return session;
     });
+    openNew();
     return;
   }
   const session = Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined;
