@@ -27,13 +27,21 @@ export interface Child {
   finished: Promise<Finished>;
 }
 
+/** What a child process may have of its own. */
+export interface ChildSetting {
+  env?: NodeJS.ProcessEnv;
+  /** How many descriptors it may have open. */
+  maxDescriptors?: number;
+}
+
 /** Starts `fixtures/<name>` with the given implementation. */
 export function startFixture(
   implementation: Implementation,
   name: string,
   args: string[] = [],
+  setting: ChildSetting = {},
 ): Child {
-  return start(implementation, [join(FIXTURES, name), ...args]);
+  return start(implementation, [join(FIXTURES, name), ...args], setting);
 }
 
 /** Runs the ES module that `source` makes of the specifier of the implementation's ES entry. */
@@ -49,11 +57,19 @@ export function runModule(
   return start(implementation, ["--input-type=module", "--eval", text]).finished;
 }
 
-function start(implementation: Implementation, args: string[]): Child {
-  const child = spawn(process.execPath, args, {
+function start(
+  implementation: Implementation,
+  args: string[],
+  { env, maxDescriptors }: ChildSetting = {},
+): Child {
+  const command =
+    maxDescriptors === undefined
+      ? [process.execPath, ...args]
+      : ["sh", "-c", `ulimit -n ${maxDescriptors}; exec "$@"`, "sh", process.execPath, ...args];
+  const child = spawn(command[0] as string, command.slice(1), {
     // `--eval` resolves bare names from here.
     cwd: join(__dirname, "..", ".."),
-    env: { ...process.env, MODULE_PATH: implementation.modulePath },
+    env: { ...process.env, ...env, MODULE_PATH: implementation.modulePath },
     stdio: ["ignore", "pipe", "pipe"],
   });
   closeClientAfterTest(() => child.kill("SIGKILL"));
