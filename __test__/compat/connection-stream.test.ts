@@ -245,6 +245,13 @@ describeBoth("connection stream", (implementation) => {
       expect((await ends)[0]).toBe("transport close");
     });
 
+    it(`writing to the stream${seen} breaks the session and nothing else`, async () => {
+      const { socket, client } = await start();
+      const ends = Promise.all([once(socket, "disconnect"), once(client, "disconnect")]);
+      socket.request.socket.write("not a frame");
+      await ends;
+    });
+
     it(`ending the stream${seen} ends the session, after what was sent before`, async () => {
       const { socket, client } = await start();
       const seen = record(client);

@@ -44,6 +44,16 @@ export function startFixture(
   return start(implementation, [join(FIXTURES, name), ...args], setting);
 }
 
+/** Starts a fixture that reads its options from its first argument, and whose first line is the port that it listens on. */
+export async function startListening(
+  implementation: Implementation,
+  name: string,
+  options: object = {},
+): Promise<Child & { port: number }> {
+  const child = startFixture(implementation, name, [JSON.stringify(options)]);
+  return { ...child, port: Number(await child.nextLine()) };
+}
+
 /** Runs the ES module that `source` makes of the specifier of the implementation's ES entry. */
 export function runModule(
   implementation: Implementation,
@@ -84,11 +94,23 @@ function start(
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     output.stderr += text;
   });
+  let isClosed = false;
+  child.on("close", () => {
+    isClosed = true;
+    wake();
+  });
   let taken = 0;
   const nextLine = async (): Promise<string> => {
     if (lines.length <= taken) {
-      const printed = new Promise<void>((resolve) => {
-        wake = () => lines.length > taken && resolve();
+      const printed = new Promise<void>((resolve, reject) => {
+        wake = () => {
+          if (lines.length > taken) {
+            resolve();
+          } else if (isClosed) {
+            reject(new Error(`the process ended without a further line: ${output.stderr}`));
+          }
+        };
+        wake();
       });
       await within(printed, () => `the process printed no further line: ${output.stderr}`);
     }
