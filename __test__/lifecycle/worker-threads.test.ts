@@ -244,19 +244,21 @@ describeBoth("worker threads", (implementation) => {
   if (implementation.name === "sio-rs") {
     it("nothing of the workers is left in the process", async () => {
       const { currentLink } = require("../../dist/link");
-      const before = currentLink().counters();
+      const held = (): number[] => {
+        const { sessions, connections, members, rooms } = currentLink().counters();
+        return [sessions, connections, members, rooms];
+      };
+      const isEmpty = () => held().every((count) => count === 0);
+      await eventually(isEmpty, "an earlier test has left something");
       const { worker, url } = await startWorker(implementation);
       await Promise.all([connectTo(url), connectTo(url, { transports: ["polling"] })]);
-      const during = currentLink().counters();
-      expect(during).toMatchObject({
-        sessions: before.sessions + 2,
-        connections: before.connections + 1,
-        members: before.members + 2,
-        rooms: before.rooms + 1,
-      });
+      // A room counts once in each shard that has members of it.
+      await eventually(() => {
+        const [sessions, connections, members, rooms] = held() as [number, number, number, number];
+        return sessions === 2 && connections === 1 && members === 2 && rooms >= 1;
+      }, `the core does not hold the clients of the worker but ${held()}`);
       await worker.terminate();
-      await eventually(() => currentLink().counters().sessions === before.sessions);
-      expect(currentLink().counters()).toEqual({ ...before, broadcasts: expect.any(Number) });
+      await eventually(isEmpty, "the core holds something of a worker that is gone");
     });
   }
 });
