@@ -12,6 +12,9 @@ function event(...content: unknown[]): string {
   return `42${JSON.stringify(content)}`;
 }
 
+/** Short, but longer than a peer takes to join and to say what it wants. */
+const HEARTBEAT = { pingInterval: 600, pingTimeout: 300 };
+
 const ENDED_BY_ITSELF = { exitCode: 0, signal: null, stderr: "" };
 
 describeBoth("what keeps a process", (implementation) => {
@@ -52,7 +55,7 @@ describeBoth("what keeps a process", (implementation) => {
 
   it("a polling session that is gone without a word keeps the process until its heartbeat fails", async () => {
     const { finished, nextLine, port } = await startListening(implementation, "exits.cjs", {
-      server: { pingInterval: 400, pingTimeout: 200 },
+      server: HEARTBEAT,
       closeTimeout: 50,
     });
     const peer = await PollingPeer.join(port);
@@ -86,11 +89,13 @@ describeBoth("what keeps a process", (implementation) => {
 
   it("after a polling session has timed out its closeTimeout still keeps the process", async () => {
     const { nextLine, port } = await startListening(implementation, "exits.cjs", {
-      server: { pingInterval: 30, pingTimeout: 30 },
-      closeTimeout: 500,
+      server: HEARTBEAT,
+      closeTimeout: 1_000,
+      asksAgain: true,
     });
     const peer = await PollingPeer.join(port);
     await peer.send(event("do", "unref http"));
+    expect(await nextLine()).toBe("stays");
     expect(await nextLine()).toBe("ping timeout");
     expect(await nextLine()).toBe("stays");
   });
