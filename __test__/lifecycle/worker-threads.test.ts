@@ -13,6 +13,9 @@ import { joinPair, startServer } from "../harness/servers";
 
 const FIXTURE = join(__dirname, "..", "fixtures", "worker.cjs");
 
+/** The time for several rounds on a slow, shared machine; alone each takes less than a second. */
+const ROUNDS_TIMEOUT_MS = 30_000;
+
 interface RunningWorker {
   worker: Worker;
   ports: number[];
@@ -83,28 +86,32 @@ describeBoth("worker threads", (implementation) => {
     expect(await main.client.emitWithAck("q", 0)).toBe("main");
   });
 
-  it("terminating workers with live, busy connections leaves the process and its servers alone", async () => {
-    const running = await startServer(implementation);
-    const main = await joinPair(running);
-    main.socket.on("q", (reply) => reply("alive"));
-    for (let round = 0; round < 5; round += 1) {
-      const { worker, url } = await startWorker(implementation);
-      const clients = await Promise.all(
-        [["websocket"], ["websocket"], ["polling"]].map((transports) =>
-          connectTo(url, { transports }),
-        ),
-      );
-      const flooded = once(clients[0] as never, "flood");
-      worker.postMessage("flood");
-      await flooded;
-      const talking = setInterval(() => clients[1]?.emit("q", "x"), 0);
-      const gone = Promise.all(clients.slice(0, 2).map((client) => once(client, "disconnect")));
-      await worker.terminate();
-      clearInterval(talking);
-      await gone;
-      expect(await main.client.emitWithAck("q")).toBe("alive");
-    }
-  });
+  it(
+    "terminating workers with live, busy connections leaves the process and its servers alone",
+    async () => {
+      const running = await startServer(implementation);
+      const main = await joinPair(running);
+      main.socket.on("q", (reply) => reply("alive"));
+      for (let round = 0; round < 5; round += 1) {
+        const { worker, url } = await startWorker(implementation);
+        const clients = await Promise.all(
+          [["websocket"], ["websocket"], ["polling"]].map((transports) =>
+            connectTo(url, { transports }),
+          ),
+        );
+        const flooded = once(clients[0] as never, "flood");
+        worker.postMessage("flood");
+        await flooded;
+        const talking = setInterval(() => clients[1]?.emit("q", "x"), 0);
+        const gone = Promise.all(clients.slice(0, 2).map((client) => once(client, "disconnect")));
+        await worker.terminate();
+        clearInterval(talking);
+        await gone;
+        expect(await main.client.emitWithAck("q")).toBe("alive");
+      }
+    },
+    ROUNDS_TIMEOUT_MS,
+  );
 
   it("a worker that dies of an error closes its connections", async () => {
     const { worker, url } = await startWorker(implementation);
@@ -171,73 +178,81 @@ describeBoth("worker threads", (implementation) => {
   for (const options of [{}, { carrier: "bridge" }]) {
     const carrier = "carrier" in options ? "the bridge" : "the usual carrier";
 
-    it(`workers are terminated in the middle of handshakes over ${carrier}, and the process lives`, async () => {
-      const main = await joinPair(await startServer(implementation));
-      main.socket.on("q", (reply) => reply("alive"));
-      for (let round = 0; round < 4; round += 1) {
-        const { worker, ports } = await startWorker(implementation, { options });
-        const port = ports[0] as number;
-        let opened = 0;
-        let isOver = false;
-        const knock = async (bytes: Buffer, isKept: boolean): Promise<void> => {
-          while (!isOver) {
-            const stream = connectNet(port, "127.0.0.1");
-            closeClientAfterTest(() => stream.destroy());
-            stream.on("error", () => {});
-            stream.write(bytes);
-            const answered = new Promise<void>((resolve) => {
-              stream.once("data", () => {
-                opened += 1;
-                resolve();
+    it(
+      `workers are terminated in the middle of handshakes over ${carrier}, and the process lives`,
+      async () => {
+        const main = await joinPair(await startServer(implementation));
+        main.socket.on("q", (reply) => reply("alive"));
+        for (let round = 0; round < 4; round += 1) {
+          const { worker, ports } = await startWorker(implementation, { options });
+          const port = ports[0] as number;
+          let opened = 0;
+          let isOver = false;
+          const knock = async (bytes: Buffer, isKept: boolean): Promise<void> => {
+            while (!isOver) {
+              const stream = connectNet(port, "127.0.0.1");
+              closeClientAfterTest(() => stream.destroy());
+              stream.on("error", () => {});
+              stream.write(bytes);
+              const answered = new Promise<void>((resolve) => {
+                stream.once("data", () => {
+                  opened += 1;
+                  resolve();
+                });
+                stream.once("close", resolve);
               });
-              stream.once("close", resolve);
-            });
-            await answered;
-            if (!isKept) {
-              stream.destroy();
+              await answered;
+              if (!isKept) {
+                stream.destroy();
+              }
             }
-          }
-        };
-        const poll = Buffer.from(
-          "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n",
-        );
-        const websocket = openingHandshake({ trailing: frame("40") });
-        const knocking = [knock(poll, false), knock(websocket, true), knock(websocket, false)];
-        await eventually(() => opened > 20 + 7 * round, "nobody got in");
-        await worker.terminate();
-        isOver = true;
-        await Promise.all(knocking);
-        expect(await main.client.emitWithAck("q")).toBe("alive");
-      }
-    });
+          };
+          const poll = Buffer.from(
+            "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n",
+          );
+          const websocket = openingHandshake({ trailing: frame("40") });
+          const knocking = [knock(poll, false), knock(websocket, true), knock(websocket, false)];
+          await eventually(() => opened > 20 + 7 * round, "nobody got in");
+          await worker.terminate();
+          isOver = true;
+          await Promise.all(knocking);
+          expect(await main.client.emitWithAck("q")).toBe("alive");
+        }
+      },
+      ROUNDS_TIMEOUT_MS,
+    );
 
-    it(`workers are terminated under clients that do not read, over ${carrier}, and the process lives`, async () => {
-      const main = await joinPair(await startServer(implementation));
-      main.socket.on("q", (reply) => reply("alive"));
-      for (let round = 0; round < 2; round += 1) {
-        const { worker, ports } = await startWorker(implementation, { options });
-        const peers = [];
-        for (let count = 0; count < 4; count += 1) {
-          peers.push(await RawWebSocket.join(ports[0] as number));
+    it(
+      `workers are terminated under clients that do not read, over ${carrier}, and the process lives`,
+      async () => {
+        const main = await joinPair(await startServer(implementation));
+        main.socket.on("q", (reply) => reply("alive"));
+        for (let round = 0; round < 2; round += 1) {
+          const { worker, ports } = await startWorker(implementation, { options });
+          const peers = [];
+          for (let count = 0; count < 4; count += 1) {
+            peers.push(await RawWebSocket.join(ports[0] as number));
+          }
+          const flooded = peers.map((peer) => once(peer.stream, "data"));
+          worker.postMessage("flood without end");
+          await Promise.all(flooded);
+          for (const { stream } of peers) {
+            stream.pause();
+          }
+          // As long as the worker answers it goes on filling what nobody reads.
+          const witness = await PollingPeer.open(ports[0] as number);
+          await Promise.all([1, 2, 3].map(() => witness.post("3")));
+          await worker.terminate();
+          const ended = peers.map((peer) => once(peer.stream, "close"));
+          for (const { stream } of peers) {
+            stream.resume();
+          }
+          await Promise.all(ended);
+          expect(await main.client.emitWithAck("q")).toBe("alive");
         }
-        const flooded = peers.map((peer) => once(peer.stream, "data"));
-        worker.postMessage("flood without end");
-        await Promise.all(flooded);
-        for (const { stream } of peers) {
-          stream.pause();
-        }
-        // As long as the worker answers it goes on filling what nobody reads.
-        const witness = await PollingPeer.open(ports[0] as number);
-        await Promise.all([1, 2, 3].map(() => witness.post("3")));
-        await worker.terminate();
-        const ended = peers.map((peer) => once(peer.stream, "close"));
-        for (const { stream } of peers) {
-          stream.resume();
-        }
-        await Promise.all(ended);
-        expect(await main.client.emitWithAck("q")).toBe("alive");
-      }
-    });
+      },
+      ROUNDS_TIMEOUT_MS,
+    );
   }
 
   // socket.io has no core to look into.
