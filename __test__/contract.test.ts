@@ -47,10 +47,8 @@ describe("contract", () => {
     ["| park | It waits. | poll › waits |", '"park" is no id'],
     ["| poll.Park | It waits. | poll › waits |", '"poll.Park" is no id'],
     ["| poll.park | It waits. | |", 'poll.park: held by "".'],
-    ["| poll.park | It waits. | waits |", 'poll.park: held by "waits".'],
     ["| poll.park | It waits. | poll › waits<br> |", 'poll.park: held by "poll › waits<br>".'],
     ["| poll.park | It waits. | rust: waits |", 'poll.park: held by "rust: waits".'],
-    ["| poll.park | It waits. | unsupported: x |", 'poll.park: held by "unsupported: x".'],
   ])("%s is a fault of its line", (row, reason) => {
     const sound = "| poll.first | It is first. | poll › first |\n";
     const { behaviours, faults } = parseContract(HEAD + sound + row);

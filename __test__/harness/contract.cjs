@@ -91,8 +91,8 @@ const HOW_TO_HOLD =
 function holderOf(text) {
   const [, prefix, name] = /^\s*(?:(rust|unsupported): )?(.*?)\s*$/.exec(text) ?? [];
   const kind = prefix ?? "jest";
-  const separator = kind === "rust" ? "::" : SEPARATOR;
-  return name?.includes(separator) ? { kind, name } : undefined;
+  const isName = kind === "rust" ? name?.includes("::") : name;
+  return isName ? { kind, name } : undefined;
 }
 
 /**
