@@ -53,6 +53,44 @@ describeBoth("front door", (implementation) => {
     expect(answer).toContain("foreign");
   });
 
+  it("the path is not decoded, and dots in it are not resolved", async () => {
+    const httpServer = createServer((_req, res) => res.end("foreign"));
+    track(new implementation.Server(httpServer));
+    const port = await listenOnFreePort(httpServer);
+    const query = "?EIO=4&transport=polling";
+    for (const path of ["/%73ocket.io/", "/Socket.io/", "/x/../socket.io/", "//socket.io/"]) {
+      expect((await request(port, { path: `${path}${query}` })).text).toBe("foreign");
+    }
+    const path = `/socket.io/../elsewhere${query}`;
+    expect((await request(port, { path })).text).toMatch(/^0\{/);
+  });
+
+  it("the length of a refused upgrade counts bytes", async () => {
+    const { port } = await startBareEngine(implementation, {
+      allowRequest: (_req, callback) => callback("größer €" as never, false),
+    });
+    const answer = Buffer.from(await exchange(port, openingHandshake()), "latin1").toString();
+    expect(answer).toMatch(/\r\nContent-Length: 12\r\n\r\ngrößer €$/);
+  });
+
+  it("cors may be a function that is asked for each request", async () => {
+    const asked: unknown[] = [];
+    const { port } = await startBareEngine(implementation, {
+      cors: (req: IncomingMessage, callback: (error: null, options: object) => void) => {
+        asked.push(req.method);
+        callback(null, { origin: req.headers["x-from"] });
+      },
+    } as never);
+    const origins: unknown[] = [];
+    for (const from of ["http://a.example", "http://b.example"]) {
+      const headers = { "X-From": from, Origin: "http://c.example" };
+      const response = await request(port, { path: POLLING, headers });
+      origins.push(response.headers["access-control-allow-origin"]);
+    }
+    expect(origins).toEqual(["http://a.example", "http://b.example"]);
+    expect(asked).toEqual(["GET", "GET"]);
+  });
+
   it("over HTTP/1.0 a refusal is ended by its connection", async () => {
     const { port } = await startBareEngine(implementation);
     const answer = await exchange(port, "GET /socket.io/?transport=unknown HTTP/1.0\r\n\r\n");
