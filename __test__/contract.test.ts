@@ -83,8 +83,14 @@ describe("contract", () => {
     ]);
   });
 
-  test("a case that sio-rs fails on every carrier holds nothing, one that it fails on one does", () => {
-    const behaviours = behavioursOf("| a.any | One. | s › any |", "| a.one | Two. | s › bridge |");
+  test("a case holds nothing where sio-rs is expected to fail it", () => {
+    const behaviours = behavioursOf(
+      "| a.any | One. | s › any |",
+      "| a.any-adopted | Two. | adopted: s › any |",
+      "| a.both | Three. | s › bridge |",
+      "| a.bridge | Four. | bridge: s › bridge |",
+      "| a.adopted | Five. | adopted: s › bridge<br>unsupported: s › bridge |",
+    );
     const known = {
       jest: new Set(["s › any", "s › bridge"]),
       rust: new Set<string>(),
@@ -95,6 +101,9 @@ describe("contract", () => {
     };
     expect(judgeHolders(behaviours, known)).toEqual([
       expect.stringContaining('a.any: "s › any" is expected to fail'),
+      expect.stringContaining('a.any-adopted: "s › any" is expected to fail'),
+      expect.stringContaining('a.both: "s › bridge" is expected to fail'),
+      expect.stringContaining('a.bridge: "s › bridge" is expected to fail'),
     ]);
   });
 
@@ -105,6 +114,8 @@ describe("contract", () => {
       "| a.failed | Three. | s › one<br>s › fails on one side |",
       "| a.skipped | Four. | s › on one carrier |",
       "| a.rust | Five. | rust: sio::twice<br>rust: tests::gone |",
+      "| a.adopted | Six. | adopted: s › on one carrier |",
+      "| a.bridge | Seven. | bridge: s › on one carrier |",
     );
     const passed = (name: string) => ({ name, passed: true });
     const failed = (name: string) => ({ name, passed: false });
@@ -122,12 +133,13 @@ describe("contract", () => {
       rust: [passed("poll::tests::parks"), failed("twice"), passed("twice")],
     };
     expect(judgeRun(behaviours, results)).toEqual({
-      held: 2,
+      held: 3,
       excused: 1,
       missing: [
         'a.failed: "s › fails on one side" failed (adopted)',
         'a.skipped: "s › on one carrier" did not run (bridge)',
         'a.rust: "sio::twice" failed (cargo test), "tests::gone" did not run (cargo test)',
+        'a.bridge: "s › on one carrier" did not run (bridge)',
       ],
     });
   });

@@ -6,10 +6,10 @@
 const { tableRows } = require("./table.cjs");
 
 /**
- * What holds a behaviour: a case of Jest by its name, a test of Rust by its path, or a row of `unsupported.md`,
- * which says that sio-rs differs here and why.
+ * What holds a behaviour: a case of Jest by its name, one that runs on that carrier alone, a test of Rust by its path,
+ * or a row of `unsupported.md`, which says that sio-rs differs here and why.
  *
- * @typedef {{kind: "jest" | "rust" | "unsupported", name: string}} Holder
+ * @typedef {{kind: "jest" | "adopted" | "bridge" | "rust" | "unsupported", name: string}} Holder
  *
  * @typedef {object} Behaviour
  * @property {number} line where it stands in the file
@@ -84,12 +84,14 @@ const HOW_TO_HOLD =
   'A behaviour is held by "suite › case", "rust: target::path::test" or "unsupported: suite › case", ' +
   "several of them with <br> between; write the test if there is none";
 
+const PREFIXED = /^\s*(?:(adopted|bridge|rust|unsupported): )?(.*?)\s*$/;
+
 /**
  * @param {string} text
  * @returns {Holder | undefined}
  */
 function holderOf(text) {
-  const [, prefix, name] = /^\s*(?:(rust|unsupported): )?(.*?)\s*$/.exec(text) ?? [];
+  const [, prefix, name] = PREFIXED.exec(text) ?? [];
   const kind = prefix ?? "jest";
   const isName = kind === "rust" ? name?.includes("::") : name;
   return isName ? { kind, name } : undefined;
@@ -130,14 +132,17 @@ function faultOf({ kind, name }, known) {
       if (!known.jest.has(name)) {
         return `Jest has no case "${name}"; correct its title or write the test`;
       }
-      if (carrier !== "any") return undefined;
+      // A case that one carrier excuses holds the behaviour on the other alone, which the line has to say.
+      if (carrier === undefined || (kind !== "jest" && ![kind, "any"].includes(carrier))) {
+        return undefined;
+      }
       return `"${name}" is expected to fail, unsupported.md says; write "unsupported: ${name}"`;
   }
 }
 
 /**
- * What a whole run says of each behaviour. A case counts as passed when it ran in every run of Jest and passed
- * wherever it ran; cargo's output does not tell targets apart, so every test of that path has to have passed.
+ * What a whole run says of each behaviour. A case counts as passed when it ran in every run of Jest, or in that of its
+ * carrier, and passed wherever it ran; cargo's output does not tell targets apart, so every test of that path has to have passed.
  *
  * @param {Behaviour[]} behaviours
  * @param {{jest: {run: string, outcomes: Outcome[]}[], rust: Outcome[]}} results
@@ -148,10 +153,13 @@ function judgeRun(behaviours, { jest, rust }) {
   const jestRuns = jest.map(({ run, outcomes }) => ({ run, verdicts: verdictsOf(outcomes) }));
   const rustVerdicts = verdictsOf(rust);
   const reasonsOf = ({ kind, name }) => {
+    const isOfOneCarrier = kind === "adopted" || kind === "bridge";
     const runs =
       kind === "rust"
         ? [{ run: "cargo test", verdict: rustVerdicts.get(name.slice(name.indexOf("::") + 2)) }]
-        : jestRuns.map(({ run, verdicts }) => ({ run, verdict: verdicts.get(name) }));
+        : jestRuns
+            .filter(({ run }) => !isOfOneCarrier || run === kind)
+            .map(({ run, verdicts }) => ({ run, verdict: verdicts.get(name) }));
     return runs
       .filter(({ verdict }) => verdict !== true)
       .map(
