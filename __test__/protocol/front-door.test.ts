@@ -12,6 +12,7 @@ import { frame, openingHandshake, RawWebSocket } from "../harness/raw-websocket"
 import { listenOnFreePort, track } from "../harness/servers";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
+const KEY = { "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" };
 
 /** Answers of a session that are no payloads, each from a session of its own. */
 const BARE_ERRORS: [
@@ -147,6 +148,38 @@ describeBoth("front door", (implementation) => {
     const response = await request(port, { method: "OPTIONS", path: POLLING, headers });
     expect([response.status, response.text]).toEqual([200, ""]);
     expect(response.headers["access-control-allow-origin"]).toBe("http://a.example");
+  });
+
+  it("the WebSocket server checks method, Upgrade, key, version and subprotocols, in this order", async () => {
+    const { port } = await startBareEngine(implementation);
+    const peer = await PollingPeer.open(port);
+    const headers: Record<string, string> = {
+      Upgrade: "other",
+      "Sec-WebSocket-Key": "short",
+      "Sec-WebSocket-Version": "1",
+      "Sec-WebSocket-Protocol": "a,,b",
+    };
+    const answers: (string | undefined)[] = [];
+    const ask = async (method: string): Promise<void> => {
+      const handshake = { path: peer.target("websocket"), method, headers };
+      const [head = "", text] = (await exchange(port, openingHandshake(handshake))).split(
+        "\r\n\r\n",
+      );
+      answers.push(head.split("\r\n")[0], text);
+    };
+    await ask("PUT");
+    for (const repaired of [{}, { Upgrade: "websocket" }, KEY, { "Sec-WebSocket-Version": "13" }]) {
+      Object.assign(headers, repaired);
+      await ask("GET");
+    }
+    expect(answers).toEqual([
+      ...["HTTP/1.1 405 Method Not Allowed", "Invalid HTTP method"],
+      ...["HTTP/1.1 400 Bad Request", "Invalid Upgrade header"],
+      ...["HTTP/1.1 400 Bad Request", "Missing or invalid Sec-WebSocket-Key header"],
+      ...["HTTP/1.1 400 Bad Request", "Missing or invalid Sec-WebSocket-Version header"],
+      ...["HTTP/1.1 400 Bad Request", "Invalid Sec-WebSocket-Protocol header"],
+    ]);
+    await peer.send("4still here");
   });
 
   it("a destroyUpgradeTimeout of 0 is the default of one second", async () => {
