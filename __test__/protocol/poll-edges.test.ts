@@ -4,7 +4,7 @@
 import { gunzipSync } from "node:zlib";
 import type { ServerOptions } from "socket.io";
 import { type BareEngine, type Session, startBareEngine } from "../harness/bare-engine";
-import { eventually, nextTurn, once } from "../harness/events";
+import { eventually, nextTurn, within } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { PollingPeer } from "../harness/polling-peer";
 
@@ -80,13 +80,19 @@ describeBoth("engine polling edges", (implementation) => {
   });
 
   it("a packet of the protocol is enough to have a payload compressed", async () => {
-    const { peer, session } = await startPolled(implementation, {
+    const server = await startBareEngine(implementation, {
       httpCompression: { threshold: 100 },
-      pingInterval: 20,
-      pingTimeout: 2_000,
+      pingInterval: 50,
+      pingTimeout: 4_000,
     });
-    session.send("x".repeat(200), { compress: false });
-    await once(session, "packetCreate"); // the PING
+    const pinged = new Promise<void>((resolve) => {
+      server.engine.on("connection", (session: Session) => {
+        session.send("x".repeat(200), { compress: false });
+        session.on("packetCreate", ({ type }: { type: string }) => type === "ping" && resolve());
+      });
+    });
+    const peer = await PollingPeer.open(server.port);
+    await within(pinged, "no ping was made");
     const response = await peer.get(GZIP);
     expect(response.headers["content-encoding"]).toBe("gzip");
     expect(gunzipSync(response.body).toString()).toBe(`4${"x".repeat(200)}\x1e2`);
