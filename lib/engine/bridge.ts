@@ -111,4 +111,12 @@ export class Bridge implements Carrier {
   onBridgeDestroy(): void {
     this.stream.destroy();
   }
+
+  onFrame(opcode: number, payload: Buffer): void {
+    this.transport?.onFrame(opcode, payload);
+  }
+
+  onFramesSent(count: number): void {
+    this.transport?.onFramesSent(count);
+  }
 }

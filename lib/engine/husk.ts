@@ -74,6 +74,14 @@ abstract class Husk implements Carrier {
   onBridgeResume(): void {}
   onBridgeDestroy(): void {}
 
+  onFrame(opcode: number, payload: Buffer): void {
+    this.transport?.onFrame(opcode, payload);
+  }
+
+  onFramesSent(count: number): void {
+    this.transport?.onFramesSent(count);
+  }
+
   /** The stream is closed: so is the socket. */
   protected abstract drop(): void;
 }

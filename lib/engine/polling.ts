@@ -110,6 +110,13 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     return this.session.server.opts.httpCompression;
   }
 
+  override close(callback?: () => void): void {
+    if (this.readyState === "open") {
+      this.session._closePolling();
+      callback?.();
+    }
+  }
+
   override onRequest(req: EngineRequest): void {
     const res = req.res as ServerResponse;
     req.res = null; // the first request of a session is kept; its response need not be

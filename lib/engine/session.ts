@@ -29,7 +29,7 @@ const UPGRADED = FIRST_FREE_BIT << 1;
 export const TEXT_ONLY = FIRST_FREE_BIT << 2;
 /** `connection` is still to be emitted: a polling session is announced when its handshake was answered. */
 const UNANNOUNCED = FIRST_FREE_BIT << 3;
-/** The user has closed the transport, not the session. */
+/** The user has closed the polling transport, not the session. */
 const TRANSPORT_CLOSED = FIRST_FREE_BIT << 4;
 
 /** The core's text for it; an error of the session, not of its transport. */
@@ -224,9 +224,12 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     if (reason === "transport error" && description !== "") {
-      this.fail(
-        description === INVALID_HEARTBEAT ? new Error(description) : transportError(description),
-      );
+      if (description === INVALID_HEARTBEAT) {
+        this.fail(new Error(description));
+      } else {
+        this.fail(transportError(description));
+        this.carrier?.transport?._onFailed(description);
+      }
     } else {
       this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : reason);
     }
@@ -337,11 +340,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
-  /** The user closes the transport, current or candidate, instead of the session. */
-  _closeTransport(transport: Transport): void {
-    if (transport !== this.current) {
-      (transport as WebSocketTransport).carrier.stream.destroy();
-    } else if (this._readyState === "open") {
+  /** The user closes the polling transport instead of the session. */
+  _closePolling(): void {
+    if (this._readyState === "open") {
       this.setBit(TRANSPORT_CLOSED, true);
       this._commands.close(this._slot, false);
     }

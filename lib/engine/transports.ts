@@ -73,12 +73,7 @@ export abstract class Transport extends LazyEmitter {
   }
 
   /** Closes the transport, and so the session, with the reason `transport close`. */
-  close(callback?: () => void): void {
-    if (this.readyState === "open") {
-      this.session._closeTransport(this);
-      callback?.();
-    }
-  }
+  abstract close(callback?: () => void): void;
 
   /** A plain request with the sid of the session. */
   abstract onRequest(req: EngineRequest): void;
@@ -88,6 +83,8 @@ export abstract class Transport extends LazyEmitter {
 export class WebSocketTransport extends Transport {
   readonly name = "websocket";
   private facade: WebSocketFacade | undefined;
+  /** The user has closed or terminated the WebSocket; the core does not know that yet. */
+  private isClosing = false;
 
   constructor(
     session: Session,
@@ -100,7 +97,7 @@ export class WebSocketTransport extends Transport {
     if (this.carrier.hasEnded) {
       return "closed";
     }
-    return this.session._carries(this.carrier) ? "open" : "closing";
+    return !this.isClosing && this.session._carries(this.carrier) ? "open" : "closing";
   }
 
   get handlesUpgrades(): boolean {
@@ -111,6 +108,31 @@ export class WebSocketTransport extends Transport {
   get socket(): WebSocketFacade {
     this.facade ??= new WebSocketFacade(this.session, this);
     return this.facade;
+  }
+
+  override close(callback?: () => void): void {
+    if (this.readyState === "open") {
+      this.socket.close();
+      callback?.();
+    }
+  }
+
+  /** Called by the WebSocket when the user closes it. */
+  _beginClose(): void {
+    this.isClosing = true;
+  }
+
+  /** Called when the session ended by a fault of the peer that the core has described. */
+  _onFailed(description: string): void {
+    this.facade?.onFailed(description);
+  }
+
+  onFrame(opcode: number, payload: Buffer): void {
+    this.facade?.onFrame(opcode, payload);
+  }
+
+  onFramesSent(count: number): void {
+    this.facade?.onFramesSent(count);
   }
 
   /** Called by the carrier when its stream is closed. */

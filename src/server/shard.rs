@@ -7,6 +7,7 @@
 
 mod apply;
 mod bridges;
+mod frames;
 mod pause;
 mod pieces;
 #[cfg(unix)]

@@ -1,8 +1,10 @@
 //! What carries a session: polling, or a WebSocket.
 
+mod frame;
 mod polling;
 mod websocket;
 
+pub use frame::{Frame, Watch};
 pub(crate) use polling::{Polling, answer};
 pub use websocket::{Received, WebSocket};
 

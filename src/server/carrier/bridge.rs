@@ -5,6 +5,7 @@
 use std::io::IoSlice;
 
 use crate::engine::Outbox;
+use crate::engine::Taken;
 use crate::server::event::UnitWriter;
 
 /// One bridge, as far as the core sees it.
@@ -21,8 +22,8 @@ impl Bridge {
         conn: u32,
         outbox: &mut Outbox,
         writer: &mut UnitWriter<'_>,
-    ) -> u32 {
-        let mut notified = 0;
+    ) -> Taken {
+        let mut taken = Taken::default();
         while !outbox.is_empty() && self.unacknowledged < WINDOW_BYTES {
             let room = WINDOW_BYTES - self.unacknowledged;
             let first = outbox.first_slice();
@@ -36,9 +37,9 @@ impl Bridge {
                 bytes.len()
             };
             self.unacknowledged += count;
-            notified += outbox.advance(count);
+            taken += outbox.advance(count);
         }
-        notified
+        taken
     }
 
     /// The stream has taken so many bytes.

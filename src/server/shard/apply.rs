@@ -114,6 +114,8 @@ impl Shard {
             Command::BridgeData { conn, bytes, wants_word } => {
                 self.receive_from_bridge(owner, conn, bytes, wants_word);
             }
+            Command::Frame { conn, frame } => self.send_frame(owner, conn, &frame),
+            Command::Watch { conn, watch, is_held } => self.watch(owner, conn, watch, is_held),
             Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
             Command::BridgeAck { conn, bytes } => self.acknowledge(owner, conn, bytes),
             Command::ConnDestroy { conn } => {
