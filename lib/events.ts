@@ -4,6 +4,8 @@
  * A batch is read to its end even when a listener throws: the error goes to Node as an uncaught one, the rest follows in a turn of its own.
  */
 
+import { runApart } from "./async-context";
+
 /** Why a session ended, in socket.io's words. */
 export type CloseReason =
   | "transport error"
@@ -184,10 +186,12 @@ export class EventReader {
       this.receivers
         .session(id)
         ?.onMessage(this.content(head >> 8, at, this.words[word + 3] as number));
-    } else if (kind >= EVENT.bridgeWrite || kind === EVENT.connEnded) {
+    } else if (kind >= EVENT.bridgeWrite && kind <= EVENT.bridgeDestroy) {
       this.dispatchToStream(kind, head >> 8, id, at, word);
+    } else if (kind === EVENT.connEnded || kind >= EVENT.frame) {
+      runApart(this.dispatchToStream, this, kind, head >> 8, id, at, word);
     } else {
-      this.dispatchToSession(kind, head >> 8, id, at, word);
+      runApart(this.dispatchToSession, this, kind, head >> 8, id, at, word);
     }
   }
 

@@ -4,6 +4,7 @@
  * What to answer a GET with is decided by the core, which keeps the outbox. Everything that can be judged from the requests alone is
  * decided here, at once: overlap, abort, size, content type.
  */
+import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import debugModule from "debug";
 import { type DataReceiver, DataRequest } from "./data-request";
@@ -72,6 +73,8 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   readonly name = "polling";
   /** Milliseconds that an orderly close waits for a GET. */
   closeTimeout = CLOSE_TIMEOUT_MS;
+  /** The context of the first request, until `connection` was emitted in it. */
+  _handshakeContext: AsyncResource | undefined = undefined;
   private state: TransportState = "open";
   /** At most two: one whose answer is on its way, one waiting. */
   private readonly polls: Poll[] = [];

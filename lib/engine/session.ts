@@ -6,6 +6,7 @@
  * There is one per connection, so it holds no closure and no timer, and what few sessions need is made when it is needed.
  */
 import debugModule from "debug";
+import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier } from "./carrier";
 import { hasListeners } from "./lazy-emitter";
@@ -102,6 +103,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     const { opts, _link } = this.server;
     if (polling !== undefined) {
       this.current = polling;
+      polling._handshakeContext = currentContext();
       this.setBit(UNANNOUNCED, true);
     }
     this._slot = _link.openSession(this);
@@ -244,13 +246,17 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   onRespond(request: number, payload: string | Buffer, compress: boolean): void {
-    if (this.current instanceof PollingTransport) {
-      this.current._onRespond(request, payload, compress);
+    if (!(this.current instanceof PollingTransport)) {
+      return;
     }
+    const polling = this.current;
+    polling._onRespond(request, payload, compress);
     if (this.has(UNANNOUNCED)) {
       this.setBit(UNANNOUNCED, false);
+      const context = polling._handshakeContext;
+      polling._handshakeContext = undefined;
       if (this._readyState === "open") {
-        this.server.emit("connection", this);
+        context?.runInAsyncScope(() => this.server.emit("connection", this));
       }
     }
   }

@@ -306,7 +306,7 @@ impl Session {
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
     }
 
-    /// The user closes one of its WebSockets with this frame: the transport, and with it the session, or the candidate.
+    /// The user closes a `WebSocket` of its with this frame: the transport, and with it the session, or the candidate.
     pub fn close_stream(&mut self, conn: u32, frame: Bytes, now: u64, events: &mut impl Events) {
         let Some(websocket) = self.websocket_mut(conn) else { return };
         websocket.close_with(frame, now);
