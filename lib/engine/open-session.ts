@@ -96,7 +96,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): void {
       internHeaders(req);
     }
     server._register(session);
-    server.emit("connection", session);
+    server._announce(session);
   }
 }
 

@@ -250,15 +250,26 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     const polling = this.current;
-    polling._onRespond(request, payload, compress);
-    if (this.has(UNANNOUNCED)) {
-      this.setBit(UNANNOUNCED, false);
-      const context = polling._handshakeContext;
-      polling._handshakeContext = undefined;
-      if (this._readyState === "open") {
-        context?.runInAsyncScope(() => this.server.emit("connection", this));
-      }
+    if (!this.has(UNANNOUNCED)) {
+      polling._onRespond(request, payload, compress);
+      return;
     }
+    this.setBit(UNANNOUNCED, false);
+    const context = polling._handshakeContext;
+    polling._handshakeContext = undefined;
+    context?.runInAsyncScope(() => {
+      try {
+        polling._onRespond(request, payload, compress);
+      } catch (error) {
+        // A listener of the headers: there is no session then, no answer, and the rejection is unhandled, as with engine.io.
+        this.abandon();
+        void Promise.reject(error);
+        return;
+      }
+      if (this._readyState === "open") {
+        this.server._announce(this);
+      }
+    });
   }
 
   onUpgrading(conn: number): void {
@@ -423,6 +434,13 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.server._forget(this);
     this.outgoing?.close();
     this.emit("close", reason, description);
+  }
+
+  /** The session ends before anybody was told of it. */
+  private abandon(): void {
+    this.readyState = "closed";
+    this._commands.close(this._slot, true);
+    this.server._forget(this);
   }
 
   private transportOf(carrier: Carrier): WebSocketTransport {
