@@ -17,7 +17,12 @@ import type { Packet } from "./payload";
 import { PollingTransport, transportError } from "./polling";
 import { SessionBase } from "./session-base";
 import { type Transport, WebSocketTransport } from "./transports";
-import { FIRST_FREE_BIT, WATCHES_PACKETS } from "./watched-emitter";
+import {
+  FIRST_FREE_BIT,
+  WATCHES_HEARTBEAT,
+  WATCHES_PACKETS,
+  WATCHES_WRITES,
+} from "./watched-emitter";
 
 const debug = debugModule("engine:socket");
 
@@ -35,6 +40,13 @@ const TRANSPORT_CLOSED = FIRST_FREE_BIT << 4;
 
 /** The core's text for it; an error of the session, not of its transport. */
 const INVALID_HEARTBEAT = "invalid heartbeat direction";
+
+/** Tells who listens to the transport itself of a packet, after the session's own listeners. */
+export function tellTransport(transport: Transport | undefined, packet: Packet): void {
+  if (transport !== undefined && hasListeners(transport)) {
+    transport.emit("packet", packet);
+  }
+}
 
 export abstract class Session extends SessionBase implements SessionSink {
   abstract readonly id: string;
@@ -197,7 +209,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     } else if (packet.type === this.clientHeartbeat) {
       this.onPolledHeartbeat();
     } else if (packet.type === "ping" || packet.type === "pong") {
-      this._fail(new Error(INVALID_HEARTBEAT));
+      this._end("transport error", new Error(INVALID_HEARTBEAT));
     }
   }
 
@@ -214,10 +226,9 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onMessage(data: string | Buffer): void {
     if (this._readyState === "open") {
-      if (this.current !== undefined && hasListeners(this.current)) {
-        this.current.emit("packet", { type: "message", data });
-      }
+      const { current } = this;
       this._onContent(data);
+      tellTransport(current, { type: "message", data });
     }
   }
 
@@ -226,12 +237,20 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     if (reason === "transport error" && description !== "") {
+      const { carrier } = this;
       if (description === INVALID_HEARTBEAT) {
-        this.fail(new Error(description));
+        this.finish(reason, new Error(description));
       } else {
-        this.fail(transportError(description));
-        this.carrier?.transport?._onFailed(description);
+        this.failTransport(transportError(description));
+        carrier?.transport?._onFailed(description);
       }
+    } else if (reason === "parse error") {
+      const packet: Packet = { type: "error", data: "parser error" };
+      if (this.has(WATCHES_PACKETS)) {
+        this.emit("packet", packet);
+      }
+      this.finish(reason);
+      tellTransport(this.current, packet);
     } else {
       this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : reason);
     }
@@ -315,13 +334,15 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onHeartbeat(): void {
     if (this._readyState === "open") {
+      const packet: Packet = { type: this.clientHeartbeat };
       if (this.has(WATCHES_PACKETS)) {
-        this.emit("packet", { type: this.clientHeartbeat });
+        this.emit("packet", packet);
       }
       if (this.protocol === 3) {
         this.emitControlSent("pong");
       }
       this.emit("heartbeat");
+      tellTransport(this.current, packet);
     }
   }
 
@@ -340,7 +361,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Closes the session after what was sent; with `discard` at once. */
   close(discard?: boolean): void {
     if (discard && (this._readyState === "open" || this._readyState === "closing")) {
-      this._end("forced close");
+      this._end(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
     }
     if (this._readyState !== "open") {
       return;
@@ -358,18 +379,36 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   /** The user closes the polling transport instead of the session. */
-  _closePolling(): void {
+  _closePolling(endsNow: boolean): void {
     if (this._readyState === "open") {
       this.setBit(TRANSPORT_CLOSED, true);
       this._commands.close(this._slot, false);
+      if (endsNow) {
+        this.finish("transport close");
+      }
     }
   }
 
-  /** The session fails by the peer's fault. */
-  _fail(error: Error): void {
+  /** What was buffered is with the transport now: a session that waits to be closed is. */
+  _onDrained(): void {
+    if (this._readyState === "closing" && !(this.current instanceof PollingTransport)) {
+      this.finish("forced close");
+    }
+  }
+
+  /** The transport fails, by the peer's fault or the user's order. */
+  _failTransport(error: Error): void {
     if (this._readyState !== "closed") {
       this._commands.close(this._slot, true);
-      this.fail(error);
+      this.failTransport(error);
+    }
+  }
+
+  private failTransport(error: Error): void {
+    const { current } = this;
+    this.finish("transport error", error);
+    if (current !== undefined && current.listenerCount("error") > 0) {
+      current.emit("error", error);
     }
   }
 
@@ -411,15 +450,13 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Called when a WebSocket has replaced the polling transport. */
   protected abstract onMoved(): void;
 
+  /** Somebody listens to what the transport tells of the packets in it. */
+  _watchTransport(event: "drain" | "packet"): void {
+    this.watch(event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES);
+  }
+
   /** Sends one message without events. */
   abstract _sendMessage(content: string | ArrayBufferView, compress: boolean): void;
-
-  private fail(error: Error): void {
-    if (this.current !== undefined && this.current.listenerCount("error") > 0) {
-      this.current.emit("error", error);
-    }
-    this.finish("transport error", error);
-  }
 
   /** The one way a session ends in JavaScript. */
   private finish(reason: CloseReason, description?: Error): void {
@@ -428,12 +465,15 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     this.readyState = "closed";
     this.setBit(UPGRADING, false);
-    if (this.current instanceof PollingTransport) {
-      this.current._end();
-    }
+    const polling = this.current instanceof PollingTransport ? this.current : undefined;
+    const isFault = reason !== "forced close" && reason !== "transport close";
+    polling?._end(!isFault);
     this.server._forget(this);
     this.outgoing?.close();
     this.emit("close", reason, description);
+    if (!isFault) {
+      polling?._tellEnd();
+    }
   }
 
   /** The session ends before anybody was told of it. */

@@ -145,6 +145,11 @@ export class Socket extends Session {
     }
   }
 
+  /** Functions that engine.io runs when the transport changes; here there are none. */
+  get cleanupFn(): (() => void)[] {
+    return [];
+  }
+
   /** engine.io's internal name of `send`; only messages can be sent by hand. */
   sendPacket(type: string, data?: any, options?: SendOptions, callback?: SendCallback): void {
     if (type === "message") {
@@ -154,7 +159,7 @@ export class Socket extends Session {
 
   /** engine.io's internal name for ending a session with an error of its transport. */
   onError(error: Error): void {
-    this._fail(error);
+    this._end("transport error", error);
   }
 
   /** engine.io's internal name for ending a session. */

@@ -67,6 +67,37 @@ export abstract class Transport extends LazyEmitter {
     }
   }
 
+  /** engine.io's internal name for an error of the transport, which ends the session. */
+  onError(message: string, description?: unknown): void {
+    const error = Object.assign(new Error(message), { type: "TransportError", description });
+    this.session._failTransport(error);
+  }
+
+  // `once` and `prependOnceListener` end in these.
+
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.on(event, listener);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.addListener(event, listener);
+  }
+
+  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.prependListener(event, listener);
+  }
+
+  private noteListener(event: string | symbol): void {
+    if (event === "packet") {
+      this.session._watchTransport("packet");
+    } else if (event === "drain" || event === "ready") {
+      this.session._watchTransport("drain");
+    }
+  }
+
   /** Marks the transport as replaced. */
   discard(): void {
     this.discarded = true;

@@ -93,6 +93,10 @@ impl Shard {
                 }
             }
             Command::Close { slot, discard } => {
+                if !discard {
+                    // What was sent before is told as sent while there is a session to tell it of.
+                    self.step_own(owner, slot, |_, _, _| {});
+                }
                 self.step_own(owner, slot, |session, now, events| {
                     session.close(discard, now, events);
                 });
