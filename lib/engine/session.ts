@@ -115,6 +115,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     const { opts, _link } = this.server;
     if (polling !== undefined) {
       this.current = polling;
+      polling._carry(this);
       polling._handshakeContext = currentContext();
       this.setBit(UNANNOUNCED, true);
     }
