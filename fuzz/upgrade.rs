@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use sio::codec::engine_io::PacketData;
-use sio::codec::websocket::{ServerFrames, accept_key, switching_protocols};
+use sio::codec::websocket::{Opcode, ServerFrames, accept_key, switching_protocols};
 use sio::config::{Config, Protocol};
 use sio::engine::{CloseReason, Entry, Events, Part, Response, Session, StreamEnd, WebSocket};
 
@@ -146,6 +146,10 @@ impl Events for Log {
 
     fn sent(&mut self, _: u32, count: u32) {
         self.events.push(format!("sent {count}"));
+    }
+
+    fn frame(&mut self, conn: u32, opcode: Opcode, payload: &[u8]) {
+        self.events.push(format!("{opcode:?} of {conn}: {payload:?}"));
     }
 
     fn release(&mut self, _: u32, mut websocket: WebSocket) {

@@ -17,6 +17,21 @@ export const NOTIFY = 4;
 /** Broadcast only: targets are the given rooms and members, not the whole namespace. */
 export const FILTERED = 8;
 
+/** Flags of {@link CommandWriter.frame}: no further fragment follows. */
+export const FRAME_FINAL = 16;
+/** It may be compressed. */
+export const FRAME_COMPRESS = 32;
+/** The core reports when it was taken. */
+export const FRAME_NOTIFY = 64;
+/** Bits of the mask of {@link CommandWriter.watch}: close frames. */
+export const WATCH_CLOSE = 1;
+/** Pings and pongs. */
+export const WATCH_HEARTBEATS = 2;
+/** Messages, packets of the engine or not. */
+export const WATCH_MESSAGES = 4;
+/** Nothing is read. */
+export const WATCH_HELD = 8;
+
 /** What a session is opened with; times in milliseconds, `maxPayload` in bytes. */
 export interface SessionOptions {
   websocket: boolean;
@@ -56,6 +71,8 @@ const KIND = {
   bridgeAck: 16,
   connDestroy: 17,
   received: 18,
+  frame: 19,
+  watch: 20,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -226,6 +243,23 @@ export class CommandWriter extends CommandBuffer {
   /** The Duplex of a bridge has taken `bytes` bytes. */
   bridgeAck(conn: number, bytes: number): void {
     this.two(KIND.bridgeAck, 0, conn, bytes);
+  }
+
+  /**
+   * Puts a frame of the user's own into what goes out on a stream; a close frame ends the session. With {@link FRAME_NOTIFY} the core reports
+   * when it was taken (`FRAMES_SENT`).
+   */
+  frame(conn: number, opcode: number, flags: number, payload: Uint8Array): void {
+    const at = this.begin(HEAD + 2 * 4 + payload.byteLength);
+    this.words[(at >> 2) + 2] = conn;
+    this.words[(at >> 2) + 3] = payload.byteLength;
+    this.buffer.set(payload, at + HEAD + 8);
+    this.commit(KIND.frame, opcode | flags, at, at + HEAD + 8 + payload.byteLength);
+  }
+
+  /** Chooses which frames of the peer are told (`FRAME`), and whether the stream is read at all. */
+  watch(conn: number, mask: number): void {
+    this.one(KIND.watch, mask, conn);
   }
 
   /** Drops a stream at once: its husk was destroyed, or its Duplex is closed. */

@@ -4,6 +4,8 @@
  * A batch is read to its end even when a listener throws: the error goes to Node as an uncaught one, the rest follows in a turn of its own.
  */
 
+import { runApart } from "./async-context";
+
 /** Why a session ended, in socket.io's words. */
 export type CloseReason =
   | "transport error"
@@ -45,6 +47,11 @@ export interface StreamSink {
   onBridgePause(): void;
   onBridgeResume(): void;
   onBridgeDestroy(): void;
+  // The next two are told of WebSockets whose frames are the core's.
+  /** A frame of the peer that was asked for; of a close frame the payload is the code and the reason. */
+  onFrame?(opcode: number, payload: Buffer): void;
+  /** `count` more of the user's own frames flagged NOTIFY were taken, in order. */
+  onFramesSent?(count: number): void;
 }
 
 /** Who is behind the numbers in a record. */
@@ -76,6 +83,8 @@ const EVENT = {
   bridgePause: 14,
   bridgeResume: 15,
   bridgeDestroy: 16,
+  frame: 17,
+  framesSent: 18,
 } as const;
 
 /** What is done even while the process exits. */
@@ -97,7 +106,7 @@ const ASCII = 2;
 // Flags of RESPOND.
 const RESPOND_COMPRESS = 1;
 const RESPOND_BINARY = 2;
-/** Where the bytes of a MESSAGE, CLOSED or BRIDGE_WRITE record begin; those of a RESPOND come one word later. */
+/** Where the bytes of a MESSAGE, CLOSED, BRIDGE_WRITE or FRAME record begin; those of a RESPOND come one word later. */
 const BYTES = 16;
 
 /** A Buffer whose read methods skip the argument checks of `toString`. */
@@ -178,10 +187,12 @@ export class EventReader {
       this.receivers
         .session(id)
         ?.onMessage(this.content(head >> 8, at, this.words[word + 3] as number));
-    } else if (kind >= EVENT.bridgeWrite || kind === EVENT.connEnded) {
-      this.dispatchToStream(kind, id, at, word);
+    } else if (kind >= EVENT.bridgeWrite && kind <= EVENT.bridgeDestroy) {
+      this.dispatchToStream(kind, head >> 8, id, at, word);
+    } else if (kind === EVENT.connEnded || kind >= EVENT.frame) {
+      runApart(this.dispatchToStream, this, kind, head >> 8, id, at, word);
     } else {
-      this.dispatchToSession(kind, head >> 8, id, at, word);
+      runApart(this.dispatchToSession, this, kind, head >> 8, id, at, word);
     }
   }
 
@@ -241,7 +252,13 @@ export class EventReader {
     }
   }
 
-  private dispatchToStream(kind: number, conn: number, at: number, word: number): void {
+  private dispatchToStream(
+    kind: number,
+    flags: number,
+    conn: number,
+    at: number,
+    word: number,
+  ): void {
     const stream = this.receivers.stream(conn);
     if (kind === EVENT.connEnded) {
       this.receivers.streamEnded(conn);
@@ -267,6 +284,12 @@ export class EventReader {
         break;
       case EVENT.bridgeDestroy:
         stream.onBridgeDestroy();
+        break;
+      case EVENT.frame:
+        stream.onFrame?.(flags, this.copy(at + BYTES, this.words[word + 3] as number));
+        break;
+      case EVENT.framesSent:
+        stream.onFramesSent?.(this.words[word + 3] as number);
         break;
     }
   }

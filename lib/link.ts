@@ -3,6 +3,7 @@
  * alive exactly while sessions or streams are open. One per copy and environment (main thread or worker).
  */
 import timers from "node:timers";
+import { runApart, runOutside } from "./async-context";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
 import {
@@ -180,11 +181,7 @@ export class Link {
     const { reader } = this;
     const goesOn = reader.hasRest;
     try {
-      if (goesOn) {
-        reader.resume();
-      } else {
-        this.drain();
-      }
+      runApart(goesOn ? reader.resume : this.drain, goesOn ? reader : this);
     } finally {
       if (goesOn || this.hasMore || reader.hasRest) {
         setImmediate(() => this.onDoorbell());
@@ -282,6 +279,6 @@ let link: Link | undefined;
 
 /** The link of this copy of lib/; made at first use, so that merely loading the package starts no thread. */
 export function currentLink(): Link {
-  link ??= new Link();
+  link ??= runOutside(() => new Link());
   return link;
 }

@@ -380,15 +380,25 @@ export class Socket<
     }
   }
 
+  /** Whether users' code runs when the packet is taken, and not only a tick later. */
+  _listensAt({ type }: Packet): boolean {
+    const isEvent = type === PacketType.EVENT || type === PacketType.BINARY_EVENT;
+    return !isEvent || Boolean(this.ownMiddlewares?.length || this._anyListeners?.length);
+  }
+
   private onevent(packet: Packet): void {
     const event = packet.data || [];
     if (packet.id !== undefined && packet.id !== null) {
       event.push(this.ack(packet.id));
     }
     if (this.notifyAnyListeners(event)) {
+      // Before and after: the tick belongs to the context that the listeners have left.
       listenerQueue.seal();
+      this.dispatch(event);
+      listenerQueue.seal();
+    } else {
+      this.dispatch(event);
     }
-    this.dispatch(event);
   }
 
   /** Makes the function by which a listener acknowledges; it does so once. */
@@ -432,6 +442,7 @@ export class Socket<
         process.nextTick(() => this._onerror(error));
       } else {
         listenerQueue.push(this, event);
+        listenerQueue.seal(); // the tick belongs to the context in which the middleware has called
       }
     });
   }

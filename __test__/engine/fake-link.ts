@@ -92,6 +92,8 @@ export class FakeLink {
       this.note(`bridgeData ${conn} ${Buffer.from(bytes).toString("latin1")}`),
     bridgeEof: (conn: number) => this.note(`bridgeEof ${conn}`),
     bridgeAck: (conn: number, bytes: number) => this.note(`bridgeAck ${conn} ${bytes}`),
+    frame: (conn: number, opcode: number) => this.note(`frame ${conn} ${opcode}`),
+    watch: (conn: number, mask: number) => this.note(`watch ${conn} ${mask}`),
     connDestroy: (conn: number) => this.note(`connDestroy ${conn}`),
   };
 

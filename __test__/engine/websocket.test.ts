@@ -179,7 +179,8 @@ describe("engine: a WebSocket session", () => {
     const { conn } = await fixture.open();
     const closed = once(conn, "close");
     conn.transport.close();
-    conn.onClosed("forced close", "");
+    expect(fixture.link.log.at(-1)).toBe("frame 0 8");
+    conn.onClosed("transport close", "");
     expect(await closed).toEqual(["transport close", undefined]);
   });
 

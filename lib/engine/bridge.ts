@@ -6,7 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { Link } from "../link";
 import type { Carrier, Opening } from "./carrier";
-import type { StreamTransport } from "./transports";
+import type { WebSocketTransport } from "./transports";
 
 /** Bytes that a bridge hands to the core before it waits for word: what two reads of Node bring. */
 export const MAX_UNREAD_BYTES = 128 * 1024;
@@ -22,7 +22,7 @@ export class Bridge implements Carrier {
   readonly subprotocol: string;
   readonly isCompressed: boolean;
   hasEnded = false;
-  transport: StreamTransport | undefined = undefined;
+  transport: WebSocketTransport | undefined = undefined;
   /** Bytes handed to the core since it last said that it had taken all. */
   private unread = 0;
   /** Lengths of the writes that the stream has not taken; it takes them in order. */
@@ -114,5 +114,13 @@ export class Bridge implements Carrier {
 
   onBridgeDestroy(): void {
     this.stream.destroy();
+  }
+
+  onFrame(opcode: number, payload: Buffer): void {
+    this.transport?.onFrame(opcode, payload);
+  }
+
+  onFramesSent(count: number): void {
+    this.transport?.onFramesSent(count);
   }
 }

@@ -16,7 +16,7 @@ import {
   type StandInSource,
   WITHOUT_HANDLE,
 } from "./stand-in";
-import type { StreamTransport } from "./transports";
+import type { WebSocketTransport } from "./transports";
 
 const kHusk = Symbol("husk");
 
@@ -50,7 +50,7 @@ export function adopt(
 abstract class Husk implements Carrier {
   conn = -1;
   hasEnded = false;
-  transport: StreamTransport | undefined = undefined;
+  transport: WebSocketTransport | undefined = undefined;
 
   constructor(
     protected readonly link: Link,
@@ -83,6 +83,14 @@ abstract class Husk implements Carrier {
   onBridgePause(): void {}
   onBridgeResume(): void {}
   onBridgeDestroy(): void {}
+
+  onFrame(opcode: number, payload: Buffer): void {
+    this.transport?.onFrame(opcode, payload);
+  }
+
+  onFramesSent(count: number): void {
+    this.transport?.onFramesSent(count);
+  }
 
   /** The stream is closed: so is the socket. */
   protected abstract drop(): void;

@@ -115,7 +115,15 @@ export async function openSession(
     return undefined;
   }
   if (open !== undefined) {
-    return open(id, refuse);
+    try {
+      return open(id, refuse);
+    } catch (error) {
+      // A listener of the headers, which engine.io emits outside of its asynchronous handshake: the error is uncaught, no rejection.
+      process.nextTick(() => {
+        throw error;
+      });
+      return undefined;
+    }
   }
   let transport: Transport;
   try {
@@ -163,7 +171,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
     internHeaders(req);
   }
   server._register(session);
-  server.emit("connection", session);
+  server._announce(session);
   return session;
 }
 

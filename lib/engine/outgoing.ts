@@ -85,8 +85,10 @@ export class Outgoing {
       left -= sent;
       if (batch.units === 0) {
         this.batches.shift();
+        const { current } = this;
         this.release(batch.callbacks);
         this.flush();
+        current.emit("ready");
       }
     }
   }
@@ -125,6 +127,7 @@ export class Outgoing {
     take(buffer, bufferedUnits, callbacks);
     session.emit("drain");
     session.server.emit("drain", session);
+    session._onDrained();
   }
 
   /** A batch has left: the transport is free again. */

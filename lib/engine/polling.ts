@@ -4,6 +4,7 @@
  * What to answer a GET with is decided by the core, which keeps the outbox. Everything that can be judged from the requests alone is
  * decided here, at once: overlap, abort, size, content type.
  */
+import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import debugModule from "debug";
 import { type DataReceiver, DataRequest } from "./data-request";
@@ -77,7 +78,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   maxHttpBufferSize = 0;
   /** How answers are compressed; the option as it was then. */
   httpCompression: boolean | object | undefined = undefined;
+  /** The context of the first request, until `connection` was emitted in it. */
+  _handshakeContext: AsyncResource | undefined = undefined;
   private state: TransportState = "open";
+  /** The callback of {@link PollingTransport.close}. */
+  private onClosed: (() => void) | undefined = undefined;
   /** At most two: one whose answer is on its way, one waiting. */
   private readonly polls: Poll[] = [];
   /** Something was sent while no GET waited, so the next one is answered at once. */
@@ -115,6 +120,14 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     this.httpCompression = opts.httpCompression;
   }
 
+  override close(callback?: () => void): void {
+    if (this.readyState === "open") {
+      this.onClosed = callback;
+      const endsNow = this._beginClose();
+      this.session._closePolling(endsNow);
+    }
+  }
+
   override onRequest(req: EngineRequest): void {
     const res = req.res as ServerResponse;
     req.res = null; // the first request of a session is kept; its response need not be
@@ -132,7 +145,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   onPollRequest(req: EngineRequest, res: ServerResponse): void {
     const { session, polls } = this;
     if (this.waiting() !== undefined || polls.length > 1) {
-      session._fail(transportError("overlap from client"));
+      session._failTransport(transportError("overlap from client"));
       res.writeHead(400);
       res.end();
       return;
@@ -142,10 +155,10 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     this.hasBacklog = false;
     polls.push(poll);
     session._commands.poll(session._slot, poll.number);
+    session._onPollParked();
     if (hasListeners(this)) {
       this.emit("ready");
     }
-    session._onPollParked();
   }
 
   /** Receives a POST. */
@@ -153,11 +166,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     const { session } = this;
     // Pipelined behind one whose body is complete is no overlap: Node delivers the bodies in order.
     if (this.data !== undefined && !this.data.req.complete) {
-      session._fail(transportError("data request overlap from client"));
+      session._failTransport(transportError("data request overlap from client"));
       res.writeHead(400);
       res.end();
     } else if (session.protocol === 4 && hasBinaryContent(req)) {
-      session._fail(transportError("invalid content"));
+      session._failTransport(transportError("invalid content"));
       res.writeHead(400).end();
     } else {
       this.data = new DataRequest(this, req, res, this.maxHttpBufferSize);
@@ -187,7 +200,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   onBodyAborted(request: DataRequest): void {
     this.forget(request);
-    this.session._fail(transportError("data request connection closed prematurely"));
+    this.session._failTransport(transportError("data request connection closed prematurely"));
   }
 
   onPolledMessage(data: string | Buffer | undefined): void {
@@ -195,10 +208,10 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       return;
     }
     this.hasReceived = true;
+    this.session._onContent(data);
     if (hasListeners(this)) {
       this.emit("packet", data === undefined ? { type: "message" } : { type: "message", data });
     }
-    this.session._onContent(data);
   }
 
   onPolledControl(type: ControlType, data: string | Buffer | undefined): void {
@@ -210,10 +223,10 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       this.hasReceived = true;
     }
     const packet = data === undefined ? { type } : { type, data };
+    this.session.onPacket(packet);
     if (hasListeners(this)) {
       this.emit("packet", packet);
     }
-    this.session.onPacket(packet);
   }
 
   /** Answers the GET that the core names; one that was answered meanwhile is ignored. */
@@ -249,26 +262,30 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     poll.release();
     this.polls.splice(this.polls.indexOf(poll), 1);
     if (!poll.isAnswered) {
-      this.session._fail(transportError("poll connection closed prematurely"));
+      this.session._failTransport(transportError("poll connection closed prematurely"));
     }
   }
 
   /** An orderly close begins. Returns whether the session ends now: a GET waits that takes it. */
   _beginClose(): boolean {
     this.dropBody();
+    if (!this.hasBacklog) {
+      this.state = "closing";
+    }
     const poll = this.waiting();
     if (poll !== undefined) {
       poll.isTaken = true; // the core answers it with what is queued and the close packet
       return true;
     }
     if (this.closeTimeout !== CLOSE_TIMEOUT_MS) {
-      setTimeout(() => this.session.close(true), this.closeTimeout);
+      // The link keeps the process alive as long as the session lives.
+      setTimeout(() => this.session.close(true), this.closeTimeout).unref();
     }
     return false;
   }
 
   /** The session has closed, or another transport carries it: GETs that wait are released. */
-  _end(lastWord = CLOSE): void {
+  _end(isQuiet = false, lastWord = CLOSE): void {
     if (this.state === "closed") {
       return;
     }
@@ -281,6 +298,14 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
         this.answer(poll, barePayload(this.protocol, lastWord), false);
       }
     }
+    this.onClosed?.();
+    if (!isQuiet) {
+      this._tellEnd();
+    }
+  }
+
+  /** Tells that the transport is closed: after a close of the session, but before its end by a fault, as with engine.io. */
+  _tellEnd(): void {
     this.emit("close");
   }
 
@@ -322,7 +347,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       return; // a GET came before it, and the core is telling that one of the close which began here
     }
     if (this.session.readyState !== "closed") {
-      this._end(NOOP);
+      this._end(true, NOOP);
       this.session._end("transport close");
     }
   }

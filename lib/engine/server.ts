@@ -309,6 +309,15 @@ export class Server extends EventEmitter {
     this.clientsCount += 1;
   }
 
+  /** Tells of a new session. What a listener throws is an unhandled rejection, as with engine.io, whose handshake is asynchronous. */
+  _announce(session: Session): void {
+    try {
+      this.emit("connection", session);
+    } catch (error) {
+      void Promise.reject(error);
+    }
+  }
+
   /** A session has closed. */
   _forget(session: Session): void {
     if (Object.hasOwn(this.clients, session.id) && this.clients[session.id] === session) {

@@ -6,6 +6,7 @@
  * There is one per connection, so it holds no closure and no timer, and what few sessions need is made when it is needed.
  */
 import debugModule from "debug";
+import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { hasListeners } from "./lazy-emitter";
@@ -16,7 +17,12 @@ import type { Packet } from "./payload";
 import { PollingTransport, transportError } from "./polling";
 import { SessionBase } from "./session-base";
 import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
-import { FIRST_FREE_BIT, WATCHES_PACKETS } from "./watched-emitter";
+import {
+  FIRST_FREE_BIT,
+  WATCHES_HEARTBEAT,
+  WATCHES_PACKETS,
+  WATCHES_WRITES,
+} from "./watched-emitter";
 
 const debug = debugModule("engine:socket");
 
@@ -29,11 +35,18 @@ const UPGRADED = FIRST_FREE_BIT << 1;
 export const TEXT_ONLY = FIRST_FREE_BIT << 2;
 /** `connection` is still to be emitted: a polling session is announced when its handshake was answered. */
 const UNANNOUNCED = FIRST_FREE_BIT << 3;
-/** The user has closed the transport, not the session. */
+/** The user has closed the polling transport, not the session. */
 const TRANSPORT_CLOSED = FIRST_FREE_BIT << 4;
 
 /** The core's text for it; an error of the session, not of its transport. */
 const INVALID_HEARTBEAT = "invalid heartbeat direction";
+
+/** Tells who listens to the transport itself of a packet, after the session's own listeners. */
+export function tellTransport(transport: Transport | undefined, packet: Packet): void {
+  if (transport !== undefined && hasListeners(transport)) {
+    transport.emit("packet", packet);
+  }
+}
 
 export abstract class Session extends SessionBase implements SessionSink {
   abstract readonly id: string;
@@ -103,6 +116,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (polling !== undefined) {
       this.current = polling;
       polling._carry(this);
+      polling._handshakeContext = currentContext();
       this.setBit(UNANNOUNCED, true);
     }
     this._slot = _link.openSession(this);
@@ -196,7 +210,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     } else if (packet.type === this.clientHeartbeat) {
       this.onPolledHeartbeat();
     } else if (packet.type === "ping" || packet.type === "pong") {
-      this._fail(new Error(INVALID_HEARTBEAT));
+      this._end("transport error", new Error(INVALID_HEARTBEAT));
     }
   }
 
@@ -213,10 +227,9 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onMessage(data: string | Buffer): void {
     if (this._readyState === "open") {
-      if (this.current !== undefined && hasListeners(this.current)) {
-        this.current.emit("packet", { type: "message", data });
-      }
+      const { current } = this;
       this._onContent(data);
+      tellTransport(current, { type: "message", data });
     }
   }
 
@@ -226,11 +239,22 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     const failure = this.carrier?.failure;
     if (reason === "transport close" && failure !== undefined) {
-      this.fail(failure);
+      this.failTransport(failure);
     } else if (reason === "transport error" && description !== "") {
-      this.fail(
-        description === INVALID_HEARTBEAT ? new Error(description) : transportError(description),
-      );
+      const { carrier } = this;
+      if (description === INVALID_HEARTBEAT) {
+        this.finish(reason, new Error(description));
+      } else {
+        this.failTransport(transportError(description));
+        carrier?.transport?._onFailed(description);
+      }
+    } else if (reason === "parse error") {
+      const packet: Packet = { type: "error", data: "parser error" };
+      if (this.has(WATCHES_PACKETS)) {
+        this.emit("packet", packet);
+      }
+      this.finish(reason);
+      tellTransport(this.current, packet);
     } else {
       this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : reason);
     }
@@ -245,15 +269,30 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   onRespond(request: number, payload: string | Buffer, compress: boolean): void {
-    if (this.current instanceof PollingTransport) {
-      this.current._onRespond(request, payload, compress);
+    if (!(this.current instanceof PollingTransport)) {
+      return;
     }
-    if (this.has(UNANNOUNCED)) {
-      this.setBit(UNANNOUNCED, false);
-      if (this._readyState === "open") {
-        this.server.emit("connection", this);
+    const polling = this.current;
+    if (!this.has(UNANNOUNCED)) {
+      polling._onRespond(request, payload, compress);
+      return;
+    }
+    this.setBit(UNANNOUNCED, false);
+    const context = polling._handshakeContext;
+    polling._handshakeContext = undefined;
+    context?.runInAsyncScope(() => {
+      try {
+        polling._onRespond(request, payload, compress);
+      } catch (error) {
+        // A listener of the headers: there is no session then, no answer, and the rejection is unhandled, as with engine.io.
+        this.abandon();
+        void Promise.reject(error);
+        return;
       }
-    }
+      if (this._readyState === "open") {
+        this.server._announce(this);
+      }
+    });
   }
 
   onUpgrading(conn: number): void {
@@ -299,13 +338,15 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onHeartbeat(): void {
     if (this._readyState === "open") {
+      const packet: Packet = { type: this.clientHeartbeat };
       if (this.has(WATCHES_PACKETS)) {
-        this.emit("packet", { type: this.clientHeartbeat });
+        this.emit("packet", packet);
       }
       if (this.protocol === 3) {
         this.emitControlSent("pong");
       }
       this.emit("heartbeat");
+      tellTransport(this.current, packet);
     }
   }
 
@@ -324,7 +365,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Closes the session after what was sent; with `discard` at once. */
   close(discard?: boolean): void {
     if (discard && (this._readyState === "open" || this._readyState === "closing")) {
-      this._end("forced close");
+      this._end(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
     }
     if (this._readyState !== "open") {
       return;
@@ -341,21 +382,47 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
-  /** The user closes the transport, current or candidate, instead of the session. */
-  _closeTransport(transport: Transport): void {
+  /** The user closes a stream, current or candidate, instead of the session. */
+  _closeStream(transport: StreamTransport): void {
     if (transport !== this.current) {
-      (transport as StreamTransport).carrier.destroy();
+      transport.carrier.destroy();
     } else if (this._readyState === "open") {
       this.setBit(TRANSPORT_CLOSED, true);
       this._commands.close(this._slot, false);
     }
   }
 
-  /** The session fails by the peer's fault. */
-  _fail(error: Error): void {
+  /** The user closes the polling transport instead of the session. */
+  _closePolling(endsNow: boolean): void {
+    if (this._readyState === "open") {
+      this.setBit(TRANSPORT_CLOSED, true);
+      this._commands.close(this._slot, false);
+      if (endsNow) {
+        this.finish("transport close");
+      }
+    }
+  }
+
+  /** What was buffered is with the transport now: a session that waits to be closed is. */
+  _onDrained(): void {
+    if (this._readyState === "closing" && !(this.current instanceof PollingTransport)) {
+      this.finish("forced close");
+    }
+  }
+
+  /** The transport fails, by the peer's fault or the user's order. */
+  _failTransport(error: Error): void {
     if (this._readyState !== "closed") {
       this._commands.close(this._slot, true);
-      this.fail(error);
+      this.failTransport(error);
+    }
+  }
+
+  private failTransport(error: Error): void {
+    const { current } = this;
+    this.finish("transport error", error);
+    if (current !== undefined && current.listenerCount("error") > 0) {
+      current.emit("error", error);
     }
   }
 
@@ -397,15 +464,13 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Called when a WebSocket has replaced the polling transport. */
   protected abstract onMoved(): void;
 
+  /** Somebody listens to what the transport tells of the packets in it. */
+  _watchTransport(event: "drain" | "packet"): void {
+    this.watch(event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES);
+  }
+
   /** Sends one message without events. */
   abstract _sendMessage(content: string | ArrayBufferView, compress: boolean): void;
-
-  private fail(error: Error): void {
-    if (this.current !== undefined && this.current.listenerCount("error") > 0) {
-      this.current.emit("error", error);
-    }
-    this.finish("transport error", error);
-  }
 
   /** The one way a session ends in JavaScript. */
   private finish(reason: CloseReason, description?: Error): void {
@@ -414,12 +479,22 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     this.readyState = "closed";
     this.setBit(UPGRADING, false);
-    if (this.current instanceof PollingTransport) {
-      this.current._end();
-    }
+    const polling = this.current instanceof PollingTransport ? this.current : undefined;
+    const isFault = reason !== "forced close" && reason !== "transport close";
+    polling?._end(!isFault);
     this.server._forget(this);
     this.outgoing?.close();
     this.emit("close", reason, description);
+    if (!isFault) {
+      polling?._tellEnd();
+    }
+  }
+
+  /** The session ends before anybody was told of it. */
+  private abandon(): void {
+    this.readyState = "closed";
+    this._commands.close(this._slot, true);
+    this.server._forget(this);
   }
 
   private transportOf(carrier: StreamCarrier): StreamTransport {

@@ -3,6 +3,7 @@
  * and what is written to it; how it lives and ends is told in session.ts.
  */
 import type { IncomingMessage } from "node:http";
+import { runApart } from "../async-context";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { AnsweredRequest } from "./answered-request";
@@ -13,7 +14,7 @@ import type { Packet } from "./payload";
 import { addressOf, type EngineRequest } from "./request";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
-import { WATCHES_WRITES } from "./watched-emitter";
+import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
 
 /** Options of {@link Socket.send}. */
 export interface SendOptions {
@@ -64,6 +65,14 @@ export class Socket extends Session {
     this.remoteAddress = addressOf(req?.socket) as string;
     Object.defineProperty(this, "request", requestProperty);
     this.setBit(TEXT_ONLY, Boolean(req?._query.b64));
+  }
+
+  override onMessage(data: string | Buffer): void {
+    if (this._requestUser === undefined || this.has(WATCHES_MESSAGES | WATCHES_PACKETS)) {
+      runApart(super.onMessage, this, data);
+    } else {
+      super.onMessage(data);
+    }
   }
 
   /** Has `request` looked for when somebody first asks for it. */
@@ -136,6 +145,11 @@ export class Socket extends Session {
     }
   }
 
+  /** Functions that engine.io runs when the transport changes; here there are none. */
+  get cleanupFn(): (() => void)[] {
+    return [];
+  }
+
   /** engine.io's internal name of `send`; only messages can be sent by hand. */
   sendPacket(type: string, data?: any, options?: SendOptions, callback?: SendCallback): void {
     if (type === "message") {
@@ -145,7 +159,7 @@ export class Socket extends Session {
 
   /** engine.io's internal name for ending a session with an error of its transport. */
   onError(error: Error): void {
-    this._fail(error);
+    this._end("transport error", error);
   }
 
   /** engine.io's internal name for ending a session. */

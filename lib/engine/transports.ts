@@ -74,18 +74,44 @@ export abstract class Transport extends LazyEmitter {
     }
   }
 
+  /** engine.io's internal name for an error of the transport, which ends the session. */
+  onError(message: string, description?: unknown): void {
+    const error = Object.assign(new Error(message), { type: "TransportError", description });
+    this.session._failTransport(error);
+  }
+
+  // `once` and `prependOnceListener` end in these.
+
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.on(event, listener);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.addListener(event, listener);
+  }
+
+  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.prependListener(event, listener);
+  }
+
+  private noteListener(event: string | symbol): void {
+    if (event === "packet") {
+      this.session._watchTransport("packet");
+    } else if (event === "drain" || event === "ready") {
+      this.session._watchTransport("drain");
+    }
+  }
+
   /** Marks the transport as replaced. */
   discard(): void {
     this.discarded = true;
   }
 
   /** Closes the transport, and so the session, with the reason `transport close`. */
-  close(callback?: () => void): void {
-    if (this.readyState === "open") {
-      this.session._closeTransport(this);
-      callback?.();
-    }
-  }
+  abstract close(callback?: () => void): void;
 
   /** A plain request with the sid of the session. */
   abstract onRequest(req: EngineRequest): void;
@@ -102,6 +128,16 @@ export abstract class StreamTransport extends Transport {
     }
     return this.session._carries(this.carrier) ? "open" : "closing";
   }
+
+  override close(callback?: () => void): void {
+    if (this.readyState === "open") {
+      this.session._closeStream(this);
+      callback?.();
+    }
+  }
+
+  /** Called when the session ended by a fault of the peer that the core has described. */
+  _onFailed(_description: string): void {}
 
   /** Called by the carrier when its stream is closed. */
   onStreamEnded(): void {
@@ -122,12 +158,19 @@ export abstract class StreamTransport extends Transport {
 export class WebSocketTransport extends StreamTransport {
   readonly name = "websocket";
   private facade: WebSocketFacade | undefined;
+  /** The user has closed or terminated the WebSocket; the core does not know that yet. */
+  private isClosing = false;
 
   constructor(
     session: Session,
     readonly carrier: Carrier,
   ) {
     super(session);
+  }
+
+  override get readyState(): TransportState {
+    const state = super.readyState;
+    return this.isClosing && state === "open" ? "closing" : state;
   }
 
   get handlesUpgrades(): boolean {
@@ -138,6 +181,30 @@ export class WebSocketTransport extends StreamTransport {
   get socket(): WebSocketFacade {
     this.facade ??= new WebSocketFacade(this.session, this);
     return this.facade;
+  }
+
+  override close(callback?: () => void): void {
+    if (this.readyState === "open") {
+      this.socket.close();
+      callback?.();
+    }
+  }
+
+  /** Called by the WebSocket when the user closes it. */
+  _beginClose(): void {
+    this.isClosing = true;
+  }
+
+  override _onFailed(description: string): void {
+    this.facade?.onFailed(description);
+  }
+
+  onFrame(opcode: number, payload: Buffer): void {
+    this.facade?.onFrame(opcode, payload);
+  }
+
+  onFramesSent(count: number): void {
+    this.facade?.onFramesSent(count);
   }
 
   override onStreamEnded(): void {

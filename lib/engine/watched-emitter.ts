@@ -11,11 +11,14 @@ export const WATCHES_PACKETS = 1;
 export const WATCHES_WRITES = 2;
 /** Somebody listens to what only the core sees: heartbeats and pings. */
 export const WATCHES_HEARTBEAT = 4;
+/** Somebody listens to `message`, which our own layer above does not. */
+export const WATCHES_MESSAGES = 8;
 /** The first bit that a derived class may use. */
-export const FIRST_FREE_BIT = 8;
+export const FIRST_FREE_BIT = 16;
 
 const WATCHED: Readonly<Record<string, number | undefined>> = Object.assign(Object.create(null), {
   packet: WATCHES_PACKETS | WATCHES_HEARTBEAT,
+  message: WATCHES_MESSAGES,
   heartbeat: WATCHES_HEARTBEAT,
   packetCreate: WATCHES_WRITES | WATCHES_HEARTBEAT,
   flush: WATCHES_WRITES,

@@ -4,6 +4,7 @@
 //! whoever queues it. The end of a session's life in the registry is not told here: its driver ends it there.
 
 use crate::codec::engine_io::PacketData;
+use crate::codec::websocket::Opcode;
 use crate::engine::CloseReason;
 use crate::engine::transport::WebSocket;
 
@@ -38,6 +39,8 @@ pub trait Events {
     fn ping_sent(&mut self, slot: u32);
     /// So many more of the entries that asked for word were taken.
     fn sent(&mut self, slot: u32, count: u32);
+    /// A frame came that somebody watches; of a close frame the payload is the code and the reason.
+    fn frame(&mut self, conn: u32, opcode: Opcode, payload: &[u8]);
     /// The session has no more to do with a stream, which still has to be written empty and closed.
     fn release(&mut self, conn: u32, websocket: WebSocket);
 }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::iter;
+use std::ops::AddAssign;
 
 use bytes::Bytes;
 
@@ -33,8 +34,34 @@ pub struct Entry {
     frames: Bytes,
     /// It may be compressed: a polling payload that holds it, or its messages on a WebSocket that has agreed to that.
     compress: bool,
-    /// The session's owner wants to know when it was taken.
-    notify: bool,
+    /// Who wants to know when it was taken.
+    word: Word,
+}
+
+/// Who is told that an entry was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Nobody,
+    /// The session's owner: it is a message.
+    Session,
+    /// The owner of the stream: it is a frame of the user's own.
+    Stream,
+}
+
+/// How many entries that asked for word a stream has taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Messages of the session.
+    pub messages: u32,
+    /// Frames of the user's own.
+    pub frames: u32,
+}
+
+impl AddAssign for Taken {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.frames += other.frames;
+    }
 }
 
 impl Entry {
@@ -63,14 +90,19 @@ impl Entry {
 
     /// Bytes that only a stream can carry: an HTTP response, a WebSocket control frame.
     pub const fn raw(bytes: Bytes) -> Self {
-        Self { frames: bytes, compress: false, notify: false }
+        Self { frames: bytes, compress: false, word: Word::Nobody }
+    }
+
+    /// A frame of the user's own.
+    pub const fn frame(frame: Bytes, compress: bool, notify: bool) -> Self {
+        Self { frames: frame, compress, word: if notify { Word::Stream } else { Word::Nobody } }
     }
 
     /// Marks what it is for: one that may be compressed, a sender that waits for word.
     #[must_use]
     pub const fn flagged(mut self, compress: bool, notify: bool) -> Self {
         self.compress = compress;
-        self.notify = notify;
+        self.word = if notify { Word::Session } else { Word::Nobody };
         self
     }
 
@@ -93,7 +125,7 @@ impl Entry {
     /// The same entry with other frames.
     #[must_use]
     pub(super) const fn with_frames(&self, frames: Bytes) -> Self {
-        Self { frames, compress: self.compress, notify: self.notify }
+        Self { frames, compress: self.compress, word: self.word }
     }
 
     /// Whether it may be compressed.
@@ -103,7 +135,7 @@ impl Entry {
 
     /// Whether the session's owner wants to know when it was taken.
     pub const fn notify(&self) -> bool {
-        self.notify
+        matches!(self.word, Word::Session)
     }
 }
 
@@ -209,17 +241,21 @@ impl Outbox {
     }
 
     /// The stream has taken `count` bytes. Returns how many of the entries that are thereby gone had asked for word.
-    pub fn advance(&mut self, mut count: usize) -> u32 {
-        let mut notified = 0;
+    pub fn advance(&mut self, mut count: usize) -> Taken {
+        let mut taken = Taken::default();
         loop {
             let rest = self.first_slice().len();
             if self.is_empty() || count < rest {
                 self.taken = self.taken.saturating_add(count);
                 self.bytes = self.bytes.saturating_sub(count);
-                return notified;
+                return taken;
             }
             count -= rest;
-            notified += u32::from(self.pop().is_some_and(|entry| entry.notify));
+            match self.pop().map(|entry| entry.word) {
+                Some(Word::Session) => taken.messages += 1,
+                Some(Word::Stream) => taken.frames += 1,
+                Some(Word::Nobody) | None => {}
+            }
         }
     }
 }
@@ -231,7 +267,7 @@ const FIRST_CAPACITY: usize = 4;
 mod tests {
     use std::io::IoSlice;
 
-    use super::{Entry, Outbox, Part};
+    use super::{Entry, Outbox, Part, Taken};
     use crate::codec::engine_io::{BinaryForm, PacketType};
 
     fn text(text: &str) -> Entry {
@@ -298,10 +334,12 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.push(text("a").flagged(false, true));
         outbox.push(text("b"));
+        outbox.push(Entry::frame(b"\x89\x00".as_slice().into(), false, true));
         outbox.push(text("c").flagged(false, true));
-        assert_eq!(outbox.advance(3), 0);
-        assert_eq!(outbox.advance(1), 1);
-        assert_eq!(outbox.advance(8), 1);
+        let taken = |messages, frames| Taken { messages, frames };
+        assert_eq!(outbox.advance(3), taken(0, 0));
+        assert_eq!(outbox.advance(1), taken(1, 0));
+        assert_eq!(outbox.advance(10), taken(1, 1));
         assert!(outbox.is_empty());
     }
 

@@ -323,6 +323,17 @@ impl Session {
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
     }
 
+    /// The user closes a `WebSocket` of its with this frame: the transport, and with it the session, or the candidate.
+    pub fn close_stream(&mut self, conn: u32, frame: Bytes, now: u64, events: &mut impl Events) {
+        let Some(websocket) = self.websocket_mut(conn) else { return };
+        websocket.close_with(frame, now);
+        if self.candidate() == Some(conn) {
+            self.fail_upgrade(now, events);
+        } else {
+            self.end(&End::new(CloseReason::TransportClose, ""), now, events);
+        }
+    }
+
     /// One of its streams ended.
     pub fn stream_ended(
         &mut self,

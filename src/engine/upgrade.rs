@@ -14,6 +14,7 @@ use crate::codec::engine_io::PacketData;
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Input;
 use crate::config::Protocol;
+use crate::engine::Events;
 use crate::engine::outbox::Entry;
 use crate::engine::packet::decode_binary;
 use crate::engine::packet::decode_text;
@@ -60,8 +61,14 @@ impl Upgrade {
     }
 
     /// Decodes up to the next thing that matters. Call it until there is [`Step::Nothing`].
-    pub(crate) fn receive(&mut self, input: &mut Input<'_>, protocol: Protocol, now: u64) -> Step {
-        let packet = match self.websocket.receive(input, now) {
+    pub(crate) fn receive(
+        &mut self,
+        input: &mut Input<'_>,
+        protocol: Protocol,
+        now: u64,
+        events: &mut impl Events,
+    ) -> Step {
+        let packet = match self.websocket.receive(input, now, events) {
             Received::Nothing => return Step::Nothing,
             Received::Control => return Step::Control,
             Received::Text(text) => decode_text(protocol, text),

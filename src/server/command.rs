@@ -6,6 +6,8 @@
 mod decode;
 mod survey;
 
+use crate::engine::Frame;
+use crate::engine::Watch;
 use crate::hub::Target;
 
 pub use crate::server::command::decode::{CommandError, Commands};
@@ -125,6 +127,22 @@ pub enum Command<'a> {
     Received {
         /// The session.
         slot: u32,
+    },
+    /// A frame of the user's own; a close frame begins the closing handshake.
+    Frame {
+        /// The stream.
+        conn: u32,
+        /// What to send.
+        frame: Frame<'a>,
+    },
+    /// Chooses what is told of a stream, and whether it is read at all.
+    Watch {
+        /// The stream.
+        conn: u32,
+        /// The frames to be told of.
+        watch: Watch,
+        /// Nothing is to be read.
+        is_held: bool,
     },
 }
 

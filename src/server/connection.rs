@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::task::AbortHandle;
 
+use crate::engine::Taken;
 use crate::engine::WebSocket;
 use crate::server::carrier::Carrier;
 use crate::server::event::EventQueue;
@@ -25,6 +26,8 @@ pub(super) struct Connection {
     resuming: Option<AbortHandle>,
     /// A little input may hold much: see `shard::pieces`.
     pub(super) is_compressed: bool,
+    /// The user wants nothing to be read.
+    is_held: bool,
     /// Input that came all the same while nothing may be taken.
     held: Option<Box<Held>>,
 }
@@ -58,13 +61,24 @@ impl Connection {
             has_pending: false,
             resuming: None,
             is_compressed: false,
+            is_held: false,
             held: None,
         }
     }
 
-    /// Whether nothing is to be read for now.
+    /// Whether nothing is to be read before JavaScript has caught up.
     pub(super) const fn is_paused(&self) -> bool {
         self.resuming.is_some()
+    }
+
+    /// Whether the user wants nothing to be read.
+    pub(super) const fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// The user has stopped the reading, or lets it go on.
+    pub(super) const fn set_held(&mut self, is_held: bool) {
+        self.is_held = is_held;
     }
 
     /// Nothing is to be read until `resuming` says so.
@@ -114,7 +128,7 @@ impl Connection {
 
     /// Writes to a kernel what waits in `websocket`, as far as that can be done without a word to anybody. Returns how
     /// many entries that asked for word are gone.
-    pub(super) fn write_through(&self, websocket: &mut WebSocket) -> Option<u32> {
+    pub(super) fn write_through(&self, websocket: &mut WebSocket) -> Option<Taken> {
         match &self.carrier {
             #[cfg(unix)]
             Carrier::Descriptor(descriptor) if !websocket.is_blocked => {
@@ -155,13 +169,16 @@ fn flush(
     if websocket.is_blocked && !websocket.outbox.is_empty() {
         return Ok(0);
     }
-    let notified = carrier.write(conn, &mut websocket.outbox, writer)?;
+    let taken = carrier.write(conn, &mut websocket.outbox, writer)?;
+    if taken.frames > 0 {
+        writer.frames_sent(conn, taken.frames);
+    }
     websocket.is_blocked = !websocket.outbox.is_empty() || carrier.is_busy();
     if websocket.is_fin_due() {
         carrier.finish(conn, writer);
         websocket.fin_sent();
     }
-    Ok(notified)
+    Ok(taken.messages)
 }
 
 /// What a stream has brought that JavaScript has not taken.

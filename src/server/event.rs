@@ -10,6 +10,7 @@ mod queue;
 
 use std::cell::Cell;
 
+use crate::codec::websocket::Opcode;
 use crate::engine::{CloseReason, Response};
 use crate::server::record::{Record, append_record};
 
@@ -157,6 +158,16 @@ impl<'a> UnitWriter<'a> {
         self.append(BRIDGE_DESTROY, 0, &[conn], &[]);
     }
 
+    /// A frame of the peer that somebody watches.
+    pub(crate) fn frame(&mut self, conn: u32, opcode: Opcode, payload: &[u8]) {
+        self.append(FRAME, opcode as u32, &[conn, len(payload)], payload);
+    }
+
+    /// So many more of the user's own frames that asked for word were taken.
+    pub(crate) fn frames_sent(&mut self, conn: u32, count: u32) {
+        self.append(FRAMES_SENT, 0, &[conn, count], &[]);
+    }
+
     /// Hands the unit to the queue and gives its number, to be kept for [`closed`](Self::closed) and for
     /// [`EventQueue::drained`] if it had messages. Without any record, or on a closed link, 0.
     pub(crate) fn finish(mut self) -> u64 {
@@ -238,6 +249,8 @@ const BRIDGE_END: u32 = 13;
 const BRIDGE_PAUSE: u32 = 14;
 const BRIDGE_RESUME: u32 = 15;
 const BRIDGE_DESTROY: u32 = 16;
+const FRAME: u32 = 17;
+const FRAMES_SENT: u32 = 18;
 
 // Flags of MESSAGE.
 const MESSAGE_BINARY: u32 = 1;
@@ -252,6 +265,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Drained, EventQueue, UnitWriter};
+    use crate::codec::websocket::Opcode;
     use crate::engine::{CloseReason, Response};
     use crate::server::record::{Records, append_record};
 
@@ -292,6 +306,8 @@ mod tests {
                 unit.bridge_pause(2);
                 unit.bridge_resume(2);
                 unit.bridge_destroy(2);
+                unit.frame(2, Opcode::Ping, b"hi");
+                unit.frames_sent(2, 5);
                 unit.ended(1);
                 unit.conn_ended(2);
             },
@@ -313,6 +329,8 @@ mod tests {
                 (14, 0, &[2], b""),
                 (15, 0, &[2], b""),
                 (16, 0, &[2], b""),
+                (17, 9, &[2, 2], b"hi"),
+                (18, 0, &[2, 5], b""),
                 (3, 0, &[1], b""),
                 (4, 0, &[2], b""),
             ],

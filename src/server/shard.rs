@@ -8,6 +8,7 @@
 
 mod apply;
 mod bridges;
+mod frames;
 mod inline;
 mod pause;
 mod pieces;

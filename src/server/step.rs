@@ -1,6 +1,7 @@
 //! What one step of a session led to: its events on their way to JavaScript, and what its shard has to see to.
 
 use crate::codec::engine_io::PacketData;
+use crate::codec::websocket::Opcode;
 use crate::engine::CloseReason;
 use crate::engine::Events;
 use crate::engine::Response;
@@ -15,7 +16,7 @@ pub(super) struct StepEvents<'a> {
     pub(super) released: Vec<(u32, WebSocket)>,
     /// The last unit before this one that had messages of the session; its end must not overtake them.
     last_message: u64,
-    /// Messages of this step.
+    /// Messages of this step, and frames that somebody watches.
     messages: u32,
     /// Bytes in them.
     message_bytes: usize,
@@ -89,6 +90,12 @@ impl Events for StepEvents<'_> {
 
     fn sent(&mut self, slot: u32, count: u32) {
         self.writer.sent(slot, count);
+    }
+
+    fn frame(&mut self, conn: u32, opcode: Opcode, payload: &[u8]) {
+        self.messages = self.messages.saturating_add(1);
+        self.message_bytes = self.message_bytes.saturating_add(payload.len());
+        self.writer.frame(conn, opcode, payload);
     }
 
     fn release(&mut self, conn: u32, websocket: WebSocket) {

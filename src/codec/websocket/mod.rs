@@ -23,4 +23,6 @@ pub use handshake::{HandshakeError, accept_key, switching_protocols};
 pub use mask::apply_mask;
 pub use message::{Incoming, Input, MessageDecoder};
 pub use protocol_error::ProtocolError;
-pub use server_frame::{ServerFrameHeader, ServerFrames, append_frame, encode_frame, frame_len};
+pub use server_frame::{
+    ServerFrameHeader, ServerFrames, append_frame, encode_fragment, encode_frame, frame_len,
+};

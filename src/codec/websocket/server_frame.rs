@@ -1,4 +1,4 @@
-//! Frames from the server: never masked, never fragmented, each message one frame.
+//! Frames from the server: never masked, each message of the engine one frame.
 //!
 //! A frame is built once and may be shared by every receiver of a broadcast, so it is immutable from then on.
 //! [`ServerFrames`] reads such frames back, for receivers that are not on a WebSocket.
@@ -82,6 +82,16 @@ pub fn encode_frame(opcode: Opcode, parts: &[&[u8]]) -> Bytes {
     frame.into()
 }
 
+/// One frame of a message that may have further ones: only the last one is final, and all but the first are continuations.
+pub fn encode_fragment(opcode: Opcode, payload: &[u8], is_final: bool) -> Bytes {
+    let mut frame = Vec::new();
+    append_frame(&mut frame, opcode, &[payload]);
+    if !is_final && let Some(first) = frame.first_mut() {
+        *first &= !FIN;
+    }
+    frame.into()
+}
+
 /// Walks frames that [`append_frame`] wrote, giving opcode and payload of each.
 ///
 /// For our own frames only: it judges nothing, and ends where the bytes are not such a frame.
@@ -129,7 +139,9 @@ const LENGTH_IN_64_BITS: u8 = 127;
 
 #[cfg(test)]
 mod tests {
-    use super::{ServerFrameHeader, ServerFrames, append_frame, encode_frame, frame_len};
+    use super::{
+        ServerFrameHeader, ServerFrames, append_frame, encode_fragment, encode_frame, frame_len,
+    };
     use crate::codec::websocket::Opcode;
 
     #[test]
@@ -158,6 +170,8 @@ mod tests {
         assert_eq!(encode_frame(Opcode::Text, &[b"4", b"hello"]), b"\x81\x064hello".as_slice());
         assert_eq!(encode_frame(Opcode::Binary, &[&[1, 2, 3]]), [0x82, 3, 1, 2, 3].as_slice());
         assert_eq!(encode_frame(Opcode::Pong, &[]), [0x8a, 0].as_slice());
+        assert_eq!(encode_fragment(Opcode::Text, b"a", false), [0x01, 1, b'a'].as_slice());
+        assert_eq!(encode_fragment(Opcode::Continuation, b"", true), [0x80, 0].as_slice());
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Session {
     ) -> Option<End> {
         let Transport::WebSocket(websocket) = &mut self.transport else { return None };
         loop {
-            let packet = match websocket.receive(input, now) {
+            let packet = match websocket.receive(input, now, events) {
                 Received::Nothing => return None,
                 Received::Control => continue,
                 Received::Text(text) => decode_text(self.config.protocol, text),
@@ -98,7 +98,7 @@ impl Session {
         events: &mut impl Events,
     ) {
         while let Some(upgrade) = &mut self.upgrade {
-            match upgrade.receive(input, self.config.protocol, now) {
+            match upgrade.receive(input, self.config.protocol, now, events) {
                 Step::Nothing => return,
                 Step::Control => {}
                 Step::Probed => {

@@ -1,5 +1,6 @@
 //! Sessions stepped by hand: what goes in is written as the peer writes it, what comes out as it would read it.
 
+mod frames;
 mod polling;
 mod protocol_3;
 mod upgrades;
@@ -76,6 +77,10 @@ impl Events for Told {
 
     fn sent(&mut self, _: u32, count: u32) {
         self.events.push(format!("sent {count}"));
+    }
+
+    fn frame(&mut self, conn: u32, opcode: Opcode, payload: &[u8]) {
+        self.events.push(format!("{opcode:?} of {conn}: {}", String::from_utf8_lossy(payload)));
     }
 
     fn release(&mut self, conn: u32, websocket: WebSocket) {

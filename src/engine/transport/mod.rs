@@ -1,9 +1,11 @@
 //! What carries a session: polling, or a stream.
 
+mod frame;
 mod framing;
 mod polling;
 mod websocket;
 
+pub use frame::{Frame, Watch};
 pub use framing::Framing;
 pub(crate) use polling::{Polling, answer};
 pub use websocket::{Received, WebSocket};

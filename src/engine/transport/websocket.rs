@@ -27,9 +27,12 @@ use crate::codec::websocket::Opcode;
 use crate::codec::websocket::ProtocolError;
 use crate::codec::websocket::encode_close_frame;
 use crate::codec::websocket::encode_frame;
+use crate::engine::Events;
 use crate::engine::outbox::Entry;
 use crate::engine::outbox::Outbox;
+use crate::engine::transport::Frame;
 use crate::engine::transport::Framing;
+use crate::engine::transport::Watch;
 use crate::engine::transport::framing::Decoder;
 use crate::engine::transport::framing::receive_whole;
 
@@ -47,6 +50,8 @@ pub struct WebSocket {
     pub is_blocked: bool,
     /// Pongs that were queued while the stream was blocked.
     blocked_pongs: u8,
+    /// What a user wants to see of the peer's frames.
+    watch: Watch,
     phase: Phase,
 }
 
@@ -96,6 +101,7 @@ impl WebSocket {
             outbox: Outbox::default(),
             is_blocked: false,
             blocked_pongs: 0,
+            watch: Watch::default(),
             phase: Phase::Open,
         }
     }
@@ -147,8 +153,27 @@ impl WebSocket {
         self.conn
     }
 
+    /// Chooses which frames of the peer are told.
+    pub const fn watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
+
+    /// Puts a frame of the user's own behind what waits, unless the closing handshake has begun.
+    pub fn push_frame(&mut self, frame: &Frame<'_>) {
+        if matches!(self.phase, Phase::Open) {
+            let compress = frame.compress && frame.is_message();
+            let entry = Entry::frame(frame.encode(), compress, frame.notify);
+            self.outbox.push(entry.deflated(self.deflater.as_deref_mut()));
+        }
+    }
+
     /// Decodes up to the next thing that somebody else has to know. Call it until there is [`Received::Nothing`].
-    pub fn receive<'a>(&'a mut self, input: &'a mut Input<'_>, now: u64) -> Received<'a> {
+    pub fn receive<'a>(
+        &'a mut self,
+        input: &'a mut Input<'_>,
+        now: u64,
+        events: &mut impl Events,
+    ) -> Received<'a> {
         if matches!(self.phase, Phase::Finishing { .. }) {
             return Received::Nothing;
         }
@@ -165,7 +190,11 @@ impl WebSocket {
                 };
             }
         };
-        match decoder.decode(input) {
+        let outcome = decoder.decode(input);
+        if let (Some(conn), Ok(Some(incoming))) = (self.conn, &outcome) {
+            tell(conn, self.watch, incoming, events);
+        }
+        match outcome {
             Ok(None) => Received::Nothing,
             Ok(Some(Incoming::Close { code, reason })) => {
                 if is_open {
@@ -203,10 +232,15 @@ impl WebSocket {
 
     /// Begins the closing handshake with an empty close frame, unless it has begun.
     pub fn close(&mut self, now: u64) {
+        self.close_with(encode_close_frame(None::<CloseCode>, ""), now);
+    }
+
+    /// The same with a close frame of the user's own.
+    pub fn close_with(&mut self, frame: Bytes, now: u64) {
         if !self.decoder.has_close_frames() {
             self.phase = self.phase.finishing(now);
         } else if matches!(self.phase, Phase::Open) {
-            self.outbox.push(Entry::raw(encode_close_frame(None::<CloseCode>, "")));
+            self.outbox.push(Entry::raw(frame));
             self.phase = Phase::AwaitingClose { deadline: now.saturating_add(CLOSE_TIMEOUT_MS) };
         }
     }
@@ -250,6 +284,27 @@ impl WebSocket {
             Phase::Open => None,
             Phase::AwaitingClose { deadline } | Phase::Finishing { deadline, .. } => Some(deadline),
         }
+    }
+}
+
+/// Tells of a frame that somebody watches. It is told before anything that follows from it.
+fn tell(conn: u32, watch: Watch, incoming: &Incoming<'_>, events: &mut impl Events) {
+    let (wanted, opcode, payload) = match *incoming {
+        Incoming::Text(text) => (Watch::MESSAGES, Opcode::Text, text.as_bytes()),
+        Incoming::Binary(bytes) => (Watch::MESSAGES, Opcode::Binary, bytes),
+        Incoming::Ping(payload) => (Watch::HEARTBEATS, Opcode::Ping, payload),
+        Incoming::Pong(payload) => (Watch::HEARTBEATS, Opcode::Pong, payload),
+        Incoming::Close { code, reason } => {
+            if watch.includes(Watch::CLOSE) {
+                let code = code.map(|code| code.get().to_be_bytes());
+                let payload = [code.as_ref().map_or(&[][..], |code| code), reason.as_bytes()];
+                events.frame(conn, Opcode::Close, &payload.concat());
+            }
+            return;
+        }
+    };
+    if watch.includes(wanted) {
+        events.frame(conn, opcode, payload);
     }
 }
 

@@ -9,6 +9,7 @@ use std::io::IoSlice;
 
 use crate::codec::engine_io::append_prefixed;
 use crate::engine::Outbox;
+use crate::engine::Taken;
 use crate::server::event::UnitWriter;
 
 /// One bridge, as far as the core sees it.
@@ -42,20 +43,25 @@ impl Bridge {
         conn: u32,
         outbox: &mut Outbox,
         writer: &mut UnitWriter<'_>,
-    ) -> u32 {
+    ) -> Taken {
         match &mut self.cargo {
             Cargo::Bytes => self.write_bytes(conn, outbox, writer),
             Cargo::Messages { notified } => {
                 if self.unacknowledged == 0 {
                     (self.unacknowledged, *notified) = write_batch(conn, outbox, writer);
                 }
-                0
+                Taken::default()
             }
         }
     }
 
-    fn write_bytes(&mut self, conn: u32, outbox: &mut Outbox, writer: &mut UnitWriter<'_>) -> u32 {
-        let mut notified = 0;
+    fn write_bytes(
+        &mut self,
+        conn: u32,
+        outbox: &mut Outbox,
+        writer: &mut UnitWriter<'_>,
+    ) -> Taken {
+        let mut taken = Taken::default();
         while !outbox.is_empty() && self.unacknowledged < WINDOW_BYTES {
             let room = WINDOW_BYTES - self.unacknowledged;
             let first = outbox.first_slice();
@@ -69,9 +75,9 @@ impl Bridge {
                 bytes.len()
             };
             self.unacknowledged += count;
-            notified += outbox.advance(count);
+            taken += outbox.advance(count);
         }
-        notified
+        taken
     }
 
     /// The stream has taken so many bytes. Returns how many entries that asked for word are thereby gone and were not told of yet.

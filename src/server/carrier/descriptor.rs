@@ -18,6 +18,7 @@ use socket2::Socket;
 use tokio::io::unix::AsyncFd;
 
 use crate::engine::Outbox;
+use crate::engine::Taken;
 
 /// One stream of the kernel.
 pub(in crate::server) struct Descriptor {
@@ -89,9 +90,9 @@ impl Descriptor {
     }
 
     /// See [`Carrier::write`](super::Carrier::write).
-    pub(in crate::server) fn write(&self, outbox: &mut Outbox) -> io::Result<u32> {
+    pub(in crate::server) fn write(&self, outbox: &mut Outbox) -> io::Result<Taken> {
         let socket = self.stream.get_ref();
-        let mut notified = 0;
+        let mut taken = Taken::default();
         while !outbox.is_empty() {
             let written = if outbox.is_many() {
                 let mut slices = [IoSlice::new(&[]); MAX_SLICES];
@@ -102,13 +103,13 @@ impl Descriptor {
                 socket.send_with_flags(outbox.first_slice(), SEND_FLAGS)
             };
             match written {
-                Ok(count) => notified += outbox.advance(count),
+                Ok(count) => taken += outbox.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(notified)
+        Ok(taken)
     }
 
     /// See [`Carrier::finish`](super::Carrier::finish).

@@ -9,6 +9,7 @@ mod descriptor;
 use std::io;
 
 use crate::engine::Outbox;
+use crate::engine::Taken;
 use crate::server::event::UnitWriter;
 
 pub(super) use crate::server::carrier::bridge::Bridge;
@@ -32,7 +33,7 @@ impl Carrier {
         conn: u32,
         outbox: &mut Outbox,
         writer: &mut UnitWriter<'_>,
-    ) -> io::Result<u32> {
+    ) -> io::Result<Taken> {
         match self {
             #[cfg(unix)]
             Self::Descriptor(descriptor) => descriptor.write(outbox),

@@ -1,5 +1,7 @@
 //! From the packed buffer to commands. The layout of each kind stands in its decoder, in the order of the fields.
 
+use crate::codec::websocket::Opcode;
+use crate::engine::{Frame, Watch};
 use crate::hub::Target;
 use crate::server::command::{BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags};
 use crate::server::record::{Fields, Record, Records};
@@ -44,7 +46,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=RECEIVED).contains(&record.kind) {
+    if !(OPEN..=WATCH).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -108,6 +110,22 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
         BRIDGE_ACK => Command::BridgeAck { conn: fields.number()?, bytes: fields.number()? },
         CONN_DESTROY => Command::ConnDestroy { conn: fields.number()? },
         RECEIVED => Command::Received { slot: fields.number()? },
+        FRAME => {
+            let (conn, len) = (fields.number()?, fields.number()?);
+            let frame = Frame {
+                opcode: u8::try_from(flags & FRAME_OPCODE).ok().and_then(Opcode::new)?,
+                is_final: flags & FRAME_FINAL != 0,
+                compress: flags & FRAME_COMPRESS != 0,
+                notify: flags & FRAME_NOTIFY != 0,
+                payload: fields.bytes(len as usize)?,
+            };
+            Command::Frame { conn, frame }
+        }
+        WATCH => Command::Watch {
+            conn: fields.number()?,
+            watch: Watch::new((flags & WATCH_FRAMES) as u8),
+            is_held: flags & WATCH_HELD != 0,
+        },
         _ => return None,
     })
 }
@@ -197,6 +215,8 @@ const BRIDGE_EOF: u32 = 15;
 const BRIDGE_ACK: u32 = 16;
 const CONN_DESTROY: u32 = 17;
 const RECEIVED: u32 = 18;
+const FRAME: u32 = 19;
+const WATCH: u32 = 20;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;
@@ -211,6 +231,16 @@ const FILTERED: u32 = 8;
 
 // Flag of CLOSE.
 const DISCARD: u32 = 1;
+
+// Flags of FRAME.
+const FRAME_OPCODE: u32 = 0xf;
+const FRAME_FINAL: u32 = 16;
+const FRAME_COMPRESS: u32 = 32;
+const FRAME_NOTIFY: u32 = 64;
+
+// Flags of WATCH: the bits of `Watch`, and one more.
+const WATCH_FRAMES: u32 = 7;
+const WATCH_HELD: u32 = 8;
 
 /// In the mask of OBSERVE.
 const OBSERVE_HEARTBEAT: u32 = 1;

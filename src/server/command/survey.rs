@@ -45,6 +45,8 @@ impl Survey {
                 | Command::BridgeData { .. }
                 | Command::BridgeEof { .. }
                 | Command::BridgeAck { .. }
+                | Command::Frame { .. }
+                | Command::Watch { .. }
                 | Command::ConnDestroy { .. } => Place::Shard,
             };
             home = if index < MAX_INLINE_COMMANDS && sends <= MAX_INLINE_SENDS {

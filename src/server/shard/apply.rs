@@ -96,6 +96,10 @@ impl Shard {
                 }
             }
             Command::Close { slot, discard } => {
+                if !discard {
+                    // What was sent before is told as sent while there is a session to tell it of.
+                    self.step_own(owner, slot, |_, _, _| {});
+                }
                 self.step_own(owner, slot, |session, now, events| {
                     session.close(discard, now, events);
                 });
@@ -117,6 +121,8 @@ impl Shard {
             Command::BridgeData { conn, bytes, wants_word } => {
                 self.receive_from_bridge(owner, conn, bytes, wants_word);
             }
+            Command::Frame { conn, frame } => self.send_frame(owner, conn, &frame),
+            Command::Watch { conn, watch, is_held } => self.watch(owner, conn, watch, is_held),
             Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
             Command::BridgeAck { conn, bytes } => self.acknowledge(owner, conn, bytes),
             Command::ConnDestroy { conn } => {

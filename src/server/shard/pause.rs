@@ -65,10 +65,17 @@ impl Shard {
     fn resume(&mut self, conn: u32) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
         connection.resume();
-        if !self.receive_held(conn) {
+        if self.receive_held(conn) {
+            self.read_on(conn);
+        }
+    }
+
+    /// Goes on reading a stream, unless the user has stopped that.
+    pub(super) fn read_on(&mut self, conn: u32) {
+        let Some(connection) = self.connections.connection(conn) else { return };
+        if connection.is_held() {
             return;
         }
-        let Some(connection) = self.connections.connection(conn) else { return };
         match connection.carrier {
             #[cfg(unix)]
             Carrier::Descriptor(_) => self.start_reading(conn),

@@ -13,7 +13,7 @@ impl Shard {
         let Some(connection) = self.connections.connection(conn) else { return false };
         if !connection.is_compressed {
             self.receive(conn, bytes);
-            return !self.pause_if_ahead(conn) && self.connections.connection(conn).is_some();
+            return self.may_read_on(conn);
         }
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -28,7 +28,12 @@ impl Shard {
             self.receive(conn, piece);
             rest = later;
         }
-        !self.pause_if_ahead(conn) && self.connections.connection(conn).is_some()
+        self.may_read_on(conn)
+    }
+
+    fn may_read_on(&mut self, conn: u32) -> bool {
+        !self.pause_if_ahead(conn)
+            && self.connections.connection(conn).is_some_and(|connection| !connection.is_held())
     }
 
     /// Receives what waited for the end of a pause. Returns whether the stream goes on: it may be paused again, or over.
@@ -41,7 +46,7 @@ impl Shard {
         });
         let Some(connection) = self.connections.connection_mut(conn) else { return false };
         if !held.has_ended {
-            return !connection.is_paused();
+            return !connection.is_paused() && !connection.is_held();
         }
         if !connection.hold_end() {
             self.contain(|shard| shard.stream_ended(conn, StreamEnd::Eof));
@@ -53,7 +58,7 @@ impl Shard {
     #[cfg(unix)]
     pub(super) fn read_len(&mut self, conn: u32, most: usize) -> Option<usize> {
         let connection = self.connections.connection(conn)?;
-        if connection.is_paused() {
+        if connection.is_paused() || connection.is_held() {
             None
         } else if !connection.is_compressed {
             Some(most)

@@ -9,6 +9,7 @@ use crate::codec::websocket::Input;
 use crate::engine::Framing;
 use crate::engine::Received;
 use crate::engine::StreamEnd;
+use crate::engine::Taken;
 use crate::engine::WebSocket;
 use crate::server::carrier::Bridge;
 use crate::server::carrier::Carrier;
@@ -22,6 +23,7 @@ use crate::server::link::Accept;
 use crate::server::link::AcceptStream;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
+use crate::server::step::StepEvents;
 use crate::server::timers::Timer;
 
 impl Shard {
@@ -112,8 +114,14 @@ impl Shard {
                 }
             }
             Role::Alone(websocket) => {
+                let Some(link) = link_of(&self.links, connection.owner) else { return };
+                let mut events = StepEvents::new(link.events().writer(), 0);
                 let mut input = Input::new(bytes);
-                while !matches!(websocket.receive(&mut input, self.now), Received::Nothing) {}
+                while !matches!(
+                    websocket.receive(&mut input, self.now, &mut events),
+                    Received::Nothing
+                ) {}
+                connection.inbound.add(events.finish(), link.events());
                 self.write(conn);
             }
         }
@@ -177,11 +185,17 @@ impl Shard {
         match connection.write_through(websocket) {
             // A stream that is broken says so again.
             None => false,
-            Some(notified) => {
-                if notified > 0
+            Some(taken) => {
+                if taken != Taken::default()
                     && let Some(Some(state)) = self.links.get(connection.owner as usize)
                 {
-                    state.link.events().writer().sent(slot, notified);
+                    let mut writer = state.link.events().writer();
+                    if taken.frames > 0 {
+                        writer.frames_sent(conn, taken.frames);
+                    }
+                    if taken.messages > 0 {
+                        writer.sent(slot, taken.messages);
+                    }
                 }
                 websocket.outbox.is_empty()
             }

@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
 use super::{CommandError, Commands};
+use crate::codec::websocket::Opcode;
+use crate::engine::{Frame, Watch};
 use crate::server::command::{Broadcast, Command, Multicast, Open, Part, SendFlags};
 use crate::server::record::append_record;
 
@@ -38,6 +40,8 @@ fn commands_of_numbers_alone() {
         (16, 0, vec![1, 2], Command::BridgeAck { conn: 1, bytes: 2 }),
         (17, 0, vec![1], Command::ConnDestroy { conn: 1 }),
         (18, 0, vec![1], Command::Received { slot: 1 }),
+        (20, 6, vec![1], Command::Watch { conn: 1, watch: Watch::new(6), is_held: false }),
+        (20, 9, vec![1], Command::Watch { conn: 1, watch: Watch::CLOSE, is_held: true }),
     ];
     for (kind, flags, mut numbers, command) in table {
         assert_eq!(decode_one(&record(kind, flags, &numbers, b"")), command);
@@ -114,6 +118,25 @@ fn a_bridge_carries_bytes() {
 }
 
 #[test]
+fn a_frame_of_the_users_own_says_how_it_goes_out() {
+    let ping = Frame {
+        opcode: Opcode::Ping,
+        is_final: true,
+        compress: false,
+        notify: true,
+        payload: b"hello",
+    };
+    let bytes = record(19, 0x9 | 16 | 64, &[4, 5], b"hello");
+    assert_eq!(decode_one(&bytes), Command::Frame { conn: 4, frame: ping });
+    let part =
+        Frame { opcode: Opcode::Text, is_final: false, compress: true, notify: false, ..ping };
+    let bytes = record(19, 0x1 | 32, &[4, 5], b"hello");
+    assert_eq!(decode_one(&bytes), Command::Frame { conn: 4, frame: part });
+    let reserved = record(19, 0x3, &[4, 5], b"hello");
+    assert_eq!(Commands::new(&reserved).next(), Some(Err(CommandError::WrongLength(19))));
+}
+
+#[test]
 fn lengths_that_lie_are_errors() {
     let cases = [
         (2, record(2, 0, &[7, 0], b"")),
@@ -123,6 +146,7 @@ fn lengths_that_lie_are_errors() {
         (3, record(3, 0, &[5, u32::MAX, u32::MAX, 0, 0, 1, 2], b"hi")),
         (4, record(4, 0, &[3, 8, 9], b"")),
         (14, record(14, 0, &[4, u32::MAX], b"hello")),
+        (19, record(19, 1, &[4, u32::MAX], b"hello")),
     ];
     for (kind, bytes) in cases {
         let items: Vec<_> = Commands::new(&bytes).collect();
@@ -135,7 +159,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(19, 0, &[1], b""), CommandError::UnknownKind(19)),
+        (record(21, 0, &[1], b""), CommandError::UnknownKind(21)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();
