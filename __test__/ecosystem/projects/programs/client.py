@@ -5,6 +5,7 @@ Arguments: the URL, the transports between commas, the namespaces between commas
 
 import json
 import sys
+import threading
 
 import socketio
 
@@ -30,8 +31,13 @@ def readable(value):
     return value
 
 
+# The client runs each listener in a thread of its own.
+output = threading.Lock()
+
+
 def tell(*event):
-    print(json.dumps(printable(event)), flush=True)
+    with output:
+        print(json.dumps(printable(event)), flush=True)
 
 
 def main():
