@@ -45,8 +45,8 @@ export async function startProgram(
   args: string[] = [],
 ): Promise<Program> {
   const project = join(PROJECTS as string, implementation.name);
-  // Beside node_modules, so that the program finds its packages as any user's does.
-  const programs = join(project, "programs");
+  // Beside node_modules, so that the program finds its packages as any user's does; workers of Jest copy at the same time.
+  const programs = join(project, `programs-${process.env.JEST_WORKER_ID}`);
   cpSync(PROGRAMS, programs, { recursive: true });
   const child = fork(join(programs, name), args, {
     cwd: project,

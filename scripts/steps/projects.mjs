@@ -199,14 +199,13 @@ async function buildRustClient() {
   return binary;
 }
 
-/** Runs `work` on an empty folder of that name unless the last run made it of the same inputs. */
+/** Runs `work` on the folder of that name unless the last run made it of the same inputs; what is left of an older one may be kept. */
 async function unlessStamped(name, inputs, work) {
   const folder = join(BASE, name);
   const stamp = join(BASE, `${name}.stamp`);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
   rmSync(stamp, { force: true });
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   await work(folder);
   writeFileSync(stamp, inputs);
 }

@@ -74,6 +74,23 @@ describeBoth(
     }
 
     it(
+      "the package as it is published serves the client's bundles, and answers 304 to who has one",
+      async () => {
+        const { port } = await startProgram(implementation, "express.cjs");
+        for (const file of ["socket.io.min.js", "socket.io.esm.min.js", "socket.io.js.map"]) {
+          const bundle = await request(port, { path: `/socket.io/${file}` });
+          expect([file, bundle.status, bundle.body.length > 10_000]).toEqual([file, 200, true]);
+          const again = await request(port, {
+            path: `/socket.io/${file}`,
+            headers: { "if-none-match": bundle.headers.etag },
+          });
+          expect([file, again.status]).toEqual([file, 304]);
+        }
+      },
+      PROGRAM_LIMIT_MS,
+    );
+
+    it(
       "a custom server keeps its own WebSocket beside the clients",
       async () => {
         const program = await startProgram(implementation, "custom-server.cjs");
