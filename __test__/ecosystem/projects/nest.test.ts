@@ -99,9 +99,9 @@ describeBoth(
       "closing the application lets the clients go and the process end",
       async () => {
         const program = await start();
-        const clients = [program.connect("/chat"), program.connect("/")];
         let gone = 0;
-        for (const client of clients) {
+        for (const namespace of ["/chat", "/"]) {
+          const client = program.connect(namespace);
           await once(client, "connect");
           client.on("disconnect", () => {
             gone += 1;
