@@ -52,7 +52,8 @@ function selectedNames(): Implementation["name"][] {
   return [only];
 }
 
-function load(name: Implementation["name"]): Implementation {
+/** One of the two, for a case that compares them with each other. */
+export function loadImplementation(name: Implementation["name"]): Implementation {
   const modulePath = MODULE_PATHS[name];
   const callable = require(modulePath) as SocketIOModule;
   const { Server, Namespace, Socket } = callable;
@@ -74,7 +75,7 @@ export function describeBoth(
 ): void {
   describe(suite, () => {
     for (const name of selectedNames()) {
-      const implementation = load(name);
+      const implementation = loadImplementation(name);
       describe(label(implementation), () => {
         const titles = new Set<string>();
         collecting = { suite, implementation, titles, isRunnable };
