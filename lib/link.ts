@@ -5,7 +5,13 @@
 import timers from "node:timers";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
-import { type BindingLink, type Counters, type DeflateParameters, loadBinding } from "./native";
+import {
+  type BindingLink,
+  type Counters,
+  type DeflateParameters,
+  loadBinding,
+  type PacketPrefix,
+} from "./native";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
 export type { Counters } from "./native";
@@ -23,6 +29,14 @@ export enum Role {
   Refused = 2,
 }
 
+/** How packets stand in what a message bridge hands to the core. */
+export enum Framing {
+  /** As on a stream of WebTransport, cut anywhere. */
+  Prefixed = 1,
+  /** One whole message at a time. */
+  Whole = 2,
+}
+
 /** A native broadcast of the current turn, asked when somebody reads `writable`. */
 export interface TurnBroadcast {
   reaches(slot: number): boolean;
@@ -32,9 +46,9 @@ export interface TurnBroadcast {
 const EVENT_CAPACITY = 256 * 1024;
 /** The longest delay of a timer: the keep-alive never has to fire. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;
-/** How long `process.exit()` is held up for what was emitted just before, in milliseconds. */
+/** How long `process.exit()` is held up, at the most, for what was emitted just before or is emitted by listeners of `exit`, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
-/** How many batches of events are read then, at the most. */
+/** How many batches of events are read then for one command, at the most. */
 const EXIT_BATCHES = 64;
 
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
@@ -57,6 +71,8 @@ export class Link {
   private readonly onOwnEvents = (): void => this.onDoorbell();
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
+  private isFlushing = false;
+  private exitFlushMs = EXIT_FLUSH_MS;
 
   constructor() {
     this.binding = new binding.BindingLink(() => this.onDoorbell());
@@ -128,6 +144,17 @@ export class Link {
     this.commands.submit();
     const head = Buffer.from(response, "latin1");
     return this.openStream(this.binding.bridge(role, slot, head, input, deflate), sink);
+  }
+
+  /** Opens a stream whose packets JavaScript carries. What goes out is prefixed, whole packets at a time. */
+  messageBridge(role: Role, slot: number, framing: Framing, sink: StreamSink): number {
+    this.commands.submit();
+    return this.openStream(this.binding.messageBridge(role, slot, framing), sink);
+  }
+
+  /** The prefix of the first packet of a WebTransport stream; see {@link BindingLink.packetPrefix}. */
+  packetPrefix(bytes: Buffer, maxPacketBytes: number): PacketPrefix | null {
+    return this.binding.packetPrefix(bytes, maxPacketBytes);
   }
 
   /** A number for a namespace, never used twice in a process. */
@@ -209,14 +236,37 @@ export class Link {
     if (this.live === 0) {
       return;
     }
-    // Poll responses and the bytes of bridges are written by this thread; what the core writes needs only time.
     this.isLeaving = true;
     this.reader.leave();
     this.reader.resume();
-    let batches = 0;
-    do {
-      this.commands.submit();
-    } while (this.binding.wait(EXIT_FLUSH_MS) && this.drain() && ++batches < EXIT_BATCHES);
+    // Other listeners of `exit` may come after this one; what they emit is flushed too.
+    this.commands.beginExit(() => this.flushCommands());
+    this.flushCommands();
+  }
+
+  /** Poll responses and the bytes of bridges are written by this thread; what the core writes needs only time. */
+  private flushCommands(): void {
+    if (this.isFlushing) {
+      return; // writing gives commands itself
+    }
+    this.isFlushing = true;
+    try {
+      let batches = 0;
+      do {
+        this.commands.submit();
+      } while (this.waitBeforeExit() && this.drain() && ++batches < EXIT_BATCHES);
+    } finally {
+      this.isFlushing = false;
+    }
+  }
+
+  /** Returns whether the core has done what was submitted. A core that is late once is not waited for again. */
+  private waitBeforeExit(): boolean {
+    const isDone = this.binding.wait(this.exitFlushMs);
+    if (!isDone) {
+      this.exitFlushMs = 0;
+    }
+    return isDone;
   }
 }
 

@@ -1,6 +1,7 @@
 // `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
-// byte bridge), the pages in Chromium. The last line counts them all. `npm test -- <pattern>` narrows it to
-// the Jest tests whose path matches; the frameworks of `ecosystem` are installed only if a pattern names it.
+// byte bridge), the pages in Chromium; then it tells which behaviours of `__test__/contract.md` were not held by
+// them. The last line counts them all. `npm test -- <pattern>` narrows it to the Jest tests whose path matches; the
+// frameworks of `ecosystem` are installed only if a pattern names it.
 //
 // A suite whose program is missing is skipped with one line; with CI=true that is a failure, except for the
 // programs that ci-unavailable.json lists.
@@ -8,6 +9,7 @@
 import { readFileSync } from "node:fs";
 import { buildAll } from "./steps/build.mjs";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
+import { judgeContract } from "./steps/contract.mjs";
 import { installPackages } from "./steps/install.mjs";
 import { installProjects } from "./steps/projects.mjs";
 import { runScript, say, secondsSince } from "./steps/step.mjs";
@@ -31,19 +33,20 @@ console.log(`${total.passed} passed, ${total.failed} failed`);
 async function runSuites() {
   const tallies = [];
   const projects = await prepareProjects(tallies);
+  let rust;
   if (patterns.length === 0) {
-    tallies.push(await suite("rust", "cargo test", runCargoTest));
+    rust = await suite("rust", "cargo test", runCargoTest);
+    tallies.push(rust);
   } else {
     say("rust", "left out: a pattern narrows the run to Jest");
   }
-  tallies.push(
-    await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
-      runJest({ name: "adopted", patterns, env: projects }),
-    ),
-    await suite("bridge", "Jest, Node reads and writes for the core", () =>
-      runJest({ name: "bridge", patterns, env: { ...projects, SIO_RS_CARRIER: "bridge" } }),
-    ),
+  const adopted = await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
+    runJest({ name: "adopted", patterns, env: projects }),
   );
+  const bridge = await suite("bridge", "Jest, Node reads and writes for the core", () =>
+    runJest({ name: "bridge", patterns, env: { ...projects, SIO_RS_CARRIER: "bridge" } }),
+  );
+  tallies.push(adopted, bridge);
   const chromium = findChromium();
   if (chromium === undefined) {
     tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));
@@ -55,6 +58,7 @@ async function runSuites() {
     );
   }
 
+  if (rust) tallies.push(holdContract({ rust, adopted, bridge }));
   for (const line of tallies.map((tally) => tally.line)) console.log(line);
 }
 
@@ -69,13 +73,28 @@ async function prepareProjects(tallies) {
 async function suite(name, purpose, runSuite) {
   const startedAt = performance.now();
   say(name, `${purpose} …`);
-  const { passed, failed, skipped, fault } = await runSuite();
+  const { passed, failed, skipped, fault, outcomes } = await runSuite();
   total.passed += passed;
   total.failed += failed;
   const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
   const line = `[${name}] ${counts} in ${secondsSince(startedAt)}${fault ? ` (${fault})` : ""}`;
   console.log(line);
-  return { line };
+  return { line, outcomes };
+}
+
+function holdContract({ rust, adopted, bridge }) {
+  const { held, excused, missing } = judgeContract({
+    rust: rust.outcomes,
+    jest: [
+      { run: "adopted", outcomes: adopted.outcomes },
+      { run: "bridge", outcomes: bridge.outcomes },
+    ],
+  });
+  total.passed += held;
+  total.failed += missing.length;
+  for (const reason of missing) say("contract", `not held: ${reason}`);
+  const excuse = excused > 0 ? ` (${excused} by an excuse in unsupported.md)` : "";
+  return { line: `[contract] ${held} behaviours held${excuse}, ${missing.length} not` };
 }
 
 function skip(name, program, wayOut) {

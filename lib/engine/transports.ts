@@ -4,10 +4,11 @@
  * The polling transport, which owns requests, has a file of its own.
  */
 import debugModule from "debug";
-import type { Carrier } from "./carrier";
+import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import { LazyEmitter } from "./lazy-emitter";
 import { contentOf } from "./message";
+import type { TransportName } from "./options";
 import type { Packet } from "./payload";
 import type { EngineRequest } from "./request";
 import type { Session } from "./session";
@@ -19,14 +20,20 @@ const debug = debugModule("engine:ws");
 export type TransportState = "open" | "closing" | "closed";
 
 export abstract class Transport extends LazyEmitter {
+  /** engine.io's list of what this transport can be upgraded to; see `Server.upgrades`. */
+  static upgradesTo: TransportName[] = [];
+
   /** The name that clients ask for it by. */
-  abstract readonly name: "polling" | "websocket";
+  abstract readonly name: TransportName;
   /** Set when an upgrade has replaced it. */
   discarded = false;
   private isHeldBack = false;
+  protected session: Session;
 
-  constructor(protected readonly session: Session) {
+  /** @param session the session it carries; a polling transport is made before its own, which it gets when that is opened */
+  constructor(session?: Session) {
     super();
+    this.session = session as Session;
   }
 
   /** The state of the transport, which may outlive its session by a closing handshake. */
@@ -84,8 +91,35 @@ export abstract class Transport extends LazyEmitter {
   abstract onRequest(req: EngineRequest): void;
 }
 
+/** A transport that is one stream. */
+export abstract class StreamTransport extends Transport {
+  /** What moves its packets. */
+  abstract readonly carrier: StreamCarrier;
+
+  get readyState(): TransportState {
+    if (this.carrier.hasEnded) {
+      return "closed";
+    }
+    return this.session._carries(this.carrier) ? "open" : "closing";
+  }
+
+  /** Called by the carrier when its stream is closed. */
+  onStreamEnded(): void {
+    this.emit("close");
+  }
+
+  /** engine.io leaves such a request unanswered; it names a transport that no request can use. */
+  override onRequest(req: EngineRequest): void {
+    const { res } = req;
+    req.res = null;
+    if (res) {
+      abortRequest(res, ERRORS.BAD_REQUEST);
+    }
+  }
+}
+
 /** A session's WebSocket. Made when somebody first asks for it. */
-export class WebSocketTransport extends Transport {
+export class WebSocketTransport extends StreamTransport {
   readonly name = "websocket";
   private facade: WebSocketFacade | undefined;
 
@@ -94,13 +128,6 @@ export class WebSocketTransport extends Transport {
     readonly carrier: Carrier,
   ) {
     super(session);
-  }
-
-  get readyState(): TransportState {
-    if (this.carrier.hasEnded) {
-      return "closed";
-    }
-    return this.session._carries(this.carrier) ? "open" : "closing";
   }
 
   get handlesUpgrades(): boolean {
@@ -113,18 +140,8 @@ export class WebSocketTransport extends Transport {
     return this.facade;
   }
 
-  /** Called by the carrier when its stream is closed. */
-  onStreamEnded(): void {
+  override onStreamEnded(): void {
     this.facade?.onStreamEnded();
-    this.emit("close");
-  }
-
-  /** engine.io leaves such a request unanswered; it names a transport that no request can use. */
-  override onRequest(req: EngineRequest): void {
-    const { res } = req;
-    req.res = null;
-    if (res) {
-      abortRequest(res, ERRORS.BAD_REQUEST);
-    }
+    super.onStreamEnded();
   }
 }
