@@ -180,7 +180,7 @@ export class Namespace<
       return;
     }
     let isDecided = false; // a middleware may call `next` twice
-    runMiddlewares(this._fns, socket, (error) => {
+    this.run(socket, (error) => {
       process.nextTick(() => {
         if (!isDecided) {
           isDecided = true;
@@ -188,6 +188,14 @@ export class Namespace<
         }
       });
     });
+  }
+
+  /** Runs the middlewares for a new socket; a method, because monitoring packages replace it. */
+  private run(
+    socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    fn: (error?: ExtendedError) => void,
+  ): void {
+    runMiddlewares(this._fns, socket, fn);
   }
 
   private decide(

@@ -1,6 +1,7 @@
 // `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
-// byte bridge), the demo page in Chromium; then it tells which behaviours of `__test__/contract.md` were not held by
-// them. The last line counts them all. `npm test -- <pattern>` narrows it to the Jest tests whose path matches.
+// byte bridge), the pages in Chromium; then it tells which behaviours of `__test__/contract.md` were not held by
+// them. The last line counts them all. `npm test -- <pattern>` narrows it to the Jest tests whose path matches; the
+// frameworks of `ecosystem` are installed only if a pattern names it.
 //
 // A suite whose program is missing is skipped with one line; with CI=true that is a failure, except for the
 // programs that ci-unavailable.json lists.
@@ -10,6 +11,7 @@ import { buildAll } from "./steps/build.mjs";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
 import { judgeContract } from "./steps/contract.mjs";
 import { installPackages } from "./steps/install.mjs";
+import { installProjects } from "./steps/projects.mjs";
 import { runScript, say, secondsSince } from "./steps/step.mjs";
 import { runCargoTest, runJest } from "./steps/suites.mjs";
 import { requireNode } from "./steps/toolchain.mjs";
@@ -30,6 +32,7 @@ console.log(`${total.passed} passed, ${total.failed} failed`);
 
 async function runSuites() {
   const tallies = [];
+  const projects = await prepareProjects(tallies);
   let rust;
   if (patterns.length === 0) {
     rust = await suite("rust", "cargo test", runCargoTest);
@@ -38,10 +41,10 @@ async function runSuites() {
     say("rust", "left out: a pattern narrows the run to Jest");
   }
   const adopted = await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
-    runJest({ name: "adopted", patterns }),
+    runJest({ name: "adopted", patterns, env: projects }),
   );
   const bridge = await suite("bridge", "Jest, Node reads and writes for the core", () =>
-    runJest({ name: "bridge", patterns, env: { SIO_RS_CARRIER: "bridge" } }),
+    runJest({ name: "bridge", patterns, env: { ...projects, SIO_RS_CARRIER: "bridge" } }),
   );
   tallies.push(adopted, bridge);
   const chromium = findChromium();
@@ -49,7 +52,7 @@ async function runSuites() {
     tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));
   } else {
     tallies.push(
-      await suite("browser", `Jest, the demo page in ${chromium}`, () =>
+      await suite("browser", `Jest, the pages in ${chromium}`, () =>
         runJest({ name: "browser", browser: true, patterns, env: { CHROMIUM_PATH: chromium } }),
       ),
     );
@@ -57,6 +60,14 @@ async function runSuites() {
 
   if (rust) tallies.push(holdContract({ rust, adopted, bridge }));
   for (const line of tallies.map((tally) => tally.line)) console.log(line);
+}
+
+/** What the frameworks' tests need, as variables of their environment; what is missing is skipped, with a line. */
+async function prepareProjects(tallies) {
+  if (patterns.length > 0 && !patterns.some((pattern) => pattern.includes("ecosystem"))) return {};
+  const { env, missing } = await installProjects();
+  for (const { part, wayOut } of missing) tallies.push(skip("ecosystem", part, wayOut));
+  return env;
 }
 
 async function suite(name, purpose, runSuite) {
@@ -94,7 +105,7 @@ function skip(name, program, wayOut) {
   const isFailure = isCI && reason === undefined;
   if (isFailure) total.failed += 1;
   const verdict = isFailure ? "FAILED" : "skipped";
-  const line = `[${name}] ${verdict}: ${program} was not found; ${isCI && reason ? reason : wayOut}`;
+  const line = `[${name}] ${verdict}: ${program} cannot be had; ${isCI && reason ? reason : wayOut}`;
   console.log(line);
   return { line };
 }

@@ -37,7 +37,9 @@ const carrier = process.env.SIO_RS_CARRIER === "bridge" ? "bridge" : "adopted";
 const ledger = readLedger();
 
 /** The suite whose body is running now; Jest collects cases synchronously. */
-let collecting: { suite: string; implementation: Implementation; titles: Set<string> } | undefined;
+let collecting:
+  | { suite: string; implementation: Implementation; titles: Set<string>; isRunnable: boolean }
+  | undefined;
 
 function selectedNames(): Implementation["name"][] {
   const only = process.env.COMPAT_ONLY;
@@ -62,14 +64,21 @@ function label(implementation: Implementation): string {
   return implementation.name === "sio-rs" ? `sio-rs (${carrier})` : implementation.name;
 }
 
-/** Opens `suite` once per selected implementation. The body registers its cases with `it` from this file. */
-export function describeBoth(suite: string, body: (implementation: Implementation) => void): void {
+/**
+ * Opens `suite` once per selected implementation. The body registers its cases with `it` from this file; they are
+ * skipped where what they need is not installed (`isRunnable`), and keep their names.
+ */
+export function describeBoth(
+  suite: string,
+  body: (implementation: Implementation) => void,
+  isRunnable = true,
+): void {
   describe(suite, () => {
     for (const name of selectedNames()) {
       const implementation = loadImplementation(name);
       describe(label(implementation), () => {
         const titles = new Set<string>();
-        collecting = { suite, implementation, titles };
+        collecting = { suite, implementation, titles, isRunnable };
         body(implementation);
         collecting = undefined;
         if (name === "sio-rs") {
@@ -88,11 +97,15 @@ export function it(title: string, run: () => unknown, timeoutMs?: number): void 
   if (collecting === undefined) {
     throw new Error(`"${title}" stands outside of describeBoth`);
   }
-  const { suite, implementation, titles } = collecting;
+  const { suite, implementation, titles, isRunnable } = collecting;
   if (titles.has(title)) {
     throw new Error(`two cases of "${suite}" are called "${title}"`);
   }
   titles.add(title);
+  if (!isRunnable) {
+    test.skip(title, () => {});
+    return;
+  }
   const isListed = ledger.some(
     (row) =>
       row.suite === suite &&

@@ -76,6 +76,8 @@ export interface OpeningHandshake {
   method?: string;
   /** Replaces headers of the default handshake; `undefined` leaves one out. */
   headers?: Record<string, string | undefined>;
+  /** The lines of the request, written as they are in the place of all that stands above. */
+  lines?: string[];
   /** Sent in the same segment as the request. */
   trailing?: Buffer;
 }
@@ -84,6 +86,12 @@ const DEFAULT_PATH = "/socket.io/?EIO=4&transport=websocket";
 
 /** The request of RFC 6455 §1.2, with the key of that section. */
 export function openingHandshake(options: OpeningHandshake = {}): Buffer {
+  const lines = options.lines ?? requestLines(options);
+  const head = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  return Buffer.concat([head, options.trailing ?? Buffer.alloc(0)]);
+}
+
+function requestLines(options: OpeningHandshake): string[] {
   const headers: Record<string, string | undefined> = {
     Host: "127.0.0.1",
     Connection: "Upgrade",
@@ -98,8 +106,7 @@ export function openingHandshake(options: OpeningHandshake = {}): Buffer {
       lines.push(`${name}: ${value}`);
     }
   }
-  const head = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
-  return Buffer.concat([head, options.trailing ?? Buffer.alloc(0)]);
+  return lines;
 }
 
 export class RawWebSocket {
