@@ -50,31 +50,47 @@ function selectedNames(): Implementation["name"][] {
   return [only];
 }
 
-function load(name: Implementation["name"]): Implementation {
+/** One of the two packages, whether the run tests it or not. */
+export function load(name: Implementation["name"]): Implementation {
   const modulePath = MODULE_PATHS[name];
   const callable = require(modulePath) as SocketIOModule;
   const { Server, Namespace, Socket } = callable;
   return { name, modulePath, callable, Server, Namespace, Socket };
 }
 
-function label(implementation: Implementation): string {
+/** What a describe block is called that runs on `implementation`. */
+export function label(implementation: Implementation): string {
   return implementation.name === "sio-rs" ? `sio-rs (${carrier})` : implementation.name;
 }
 
 /** Opens `suite` once per selected implementation. The body registers its cases with `it` from this file. */
 export function describeBoth(suite: string, body: (implementation: Implementation) => void): void {
   describe(suite, () => {
-    for (const name of selectedNames()) {
-      const implementation = load(name);
-      describe(label(implementation), () => {
-        const titles = new Set<string>();
-        collecting = { suite, implementation, titles };
-        body(implementation);
-        collecting = undefined;
-        if (name === "sio-rs") {
-          refuseRowsWithoutCase(suite, titles);
-        }
-      });
+    for (const implementation of selectedImplementations()) {
+      describeOne(suite, label(implementation), implementation, () => body(implementation));
+    }
+  });
+}
+
+/** The packages that this run tests. */
+export function selectedImplementations(): Implementation[] {
+  return selectedNames().map(load);
+}
+
+/** Opens one describe block of `suite`, whose cases count for `implementation`. */
+export function describeOne(
+  suite: string,
+  title: string,
+  implementation: Implementation,
+  body: () => void,
+): void {
+  describe(title, () => {
+    const titles = new Set<string>();
+    collecting = { suite, implementation, titles };
+    body();
+    collecting = undefined;
+    if (implementation.name === "sio-rs") {
+      refuseRowsWithoutCase(suite, titles);
     }
   });
 }
