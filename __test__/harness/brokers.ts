@@ -13,32 +13,39 @@ import { listenOnFreePort } from "./servers";
 const START_LIMIT_MS = 30_000;
 
 /** A program that serves one test file. */
-export interface Broker {
+interface Broker {
   port: number;
   /** Ends it at once. */
   stop(): Promise<void>;
 }
 
+/** The program of a test file, once its tests run. */
+export interface FileBroker {
+  readonly port: number;
+  /** Ends it and starts it again on its port, empty. */
+  restart(): Promise<void>;
+}
+
 /** Starts Redis before the tests of this file and ends it after them; the port is known once they run. */
-export function redisForFile(): { readonly port: number } {
+export function redisForFile(): FileBroker {
   return forFile(startRedis);
 }
 
 /** The same with PostgreSQL, user `postgres`, no password. */
-export function postgresForFile(): { readonly port: number } {
+export function postgresForFile(): FileBroker {
   return forFile(startPostgres);
 }
 
 /** Starts a Redis that keeps nothing. */
-export async function startRedis(): Promise<Broker> {
+async function startRedis(port?: number): Promise<Broker> {
   const program = find("redis-server", searchPath(), "redis-server");
-  const port = await sparePort();
+  port ??= await sparePort();
   const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
   return serve(spawn(program, args, { cwd: tmpdir() }), port, /Ready to accept connections/);
 }
 
 /** Starts a PostgreSQL with an empty database in a directory of its own. */
-export async function startPostgres(): Promise<Broker> {
+async function startPostgres(port?: number): Promise<Broker> {
   const places = [...searchPath(), ...debianPlaces()];
   const initdb = find("initdb", places, "postgresql");
   const program = find("postgres", places, "postgresql");
@@ -51,7 +58,7 @@ export async function startPostgres(): Promise<Broker> {
   const options = { cwd: directory, ...account };
   const init = ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"];
   await promisify(execFile)(initdb, init, options);
-  const port = await sparePort();
+  port ??= await sparePort();
   const args = ["-D", data, "-k", directory, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1"];
   const child = spawn(program, [...args, "-c", "fsync=off"], options);
   const broker = await serve(child, port, /ready to accept connections/, "SIGQUIT");
@@ -64,18 +71,26 @@ export async function startPostgres(): Promise<Broker> {
   };
 }
 
-function forFile(start: () => Promise<Broker>): { readonly port: number } {
+function forFile(start: (port?: number) => Promise<Broker>): FileBroker {
   let broker: Broker | undefined;
+  const running = (): Broker => {
+    if (broker === undefined) {
+      throw new Error("it has not been started");
+    }
+    return broker;
+  };
   beforeAll(async () => {
     broker = await start();
   }, START_LIMIT_MS);
   afterAll(() => broker?.stop());
   return {
     get port() {
-      if (broker === undefined) {
-        throw new Error("it has not been started");
-      }
-      return broker.port;
+      return running().port;
+    },
+    restart: async () => {
+      const { port, stop } = running();
+      await stop();
+      broker = await start(port);
     },
   };
 }

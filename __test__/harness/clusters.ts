@@ -13,7 +13,13 @@ import {
   load,
   selectedImplementations,
 } from "./implementations";
-import { describeRunning, joinPair, listenOnFreePort, type Running } from "./servers";
+import {
+  type ClientOptions,
+  describeRunning,
+  joinPair,
+  listenOnFreePort,
+  type Running,
+} from "./servers";
 
 const { setUpAdapter } = require("../fixtures/adapters.cjs");
 
@@ -56,6 +62,7 @@ export interface AdapterChoice {
   adapter: string;
   broker: { readonly port: number };
   options?: Partial<ServerOptions>;
+  clientOptions?: ClientOptions;
 }
 
 /** Opens `suite` once for each mixture of servers that this run tests, with a cluster for all of its cases. */
@@ -70,7 +77,7 @@ export function describeClusters(
       nodes.push(...(await startNodes(choice, mixture)));
     }, START_LIMIT_MS);
     afterAll(() => closeNodes(nodes));
-    body(clusterOf(nodes, mixture));
+    body(clusterOf(nodes, mixture, choice.clientOptions));
   });
 }
 
@@ -107,7 +114,7 @@ async function startNodes(
     const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
     nodes.push({ ...running, implementation, setup });
   }
-  await knowEachOther(nodes, "/");
+  await knowEachOther(nodes, "/", choice.clientOptions);
   return nodes;
 }
 
@@ -120,14 +127,18 @@ async function closeNodes(nodes: Node[]): Promise<void> {
 }
 
 /** A cluster of nodes that exist when its methods are called. */
-function clusterOf(nodes: Node[], mixture: Implementation[]): Cluster {
+function clusterOf(
+  nodes: Node[],
+  mixture: Implementation[],
+  clientOptions: ClientOptions = {},
+): Cluster {
   return {
     nodes: nodes as Cluster["nodes"],
     isWithSioRs: mixture.some(({ name }) => name === "sio-rs"),
     count: async (nodes, expected) => {
       await Promise.all(nodes.map(({ io }) => countOf(io, "/", expected)));
     },
-    knowEachOther: (namespace) => knowEachOther(nodes, namespace),
+    knowEachOther: (namespace) => knowEachOther(nodes, namespace, clientOptions),
     join: async (namespace = "/", count = 1) => {
       const isEmpty = ({ io }: Node) => io.of(namespace).sockets.size === 0;
       await eventually(() => nodes.every(isEmpty), "the clients of the case before have not left");
@@ -136,7 +147,7 @@ function clusterOf(nodes: Node[], mixture: Implementation[]): Cluster {
       const members: Member[] = [];
       for (const node of nodes) {
         for (let made = 0; made < count; made++) {
-          members.push({ ...(await joinPair(node, namespace)), node });
+          members.push({ ...(await joinPair(node, namespace, clientOptions)), node });
         }
       }
       return members;
@@ -163,8 +174,12 @@ async function settle(nodes: Node[]): Promise<void> {
   await Promise.all(nodes.map(({ setup }) => setup.settle()));
 }
 
-async function knowEachOther(nodes: Node[], namespace: string): Promise<void> {
-  const clients = nodes.map(({ url }) => openClient(`${url}${namespace}`));
+async function knowEachOther(
+  nodes: Node[],
+  namespace: string,
+  options?: ClientOptions,
+): Promise<void> {
+  const clients = nodes.map(({ url }) => openClient(`${url}${namespace}`, options));
   const missing = new Set<string>();
   let resolve = (): void => {};
   const done = new Promise<void>((settle) => {

@@ -2,7 +2,8 @@
 
 import { postgresForFile } from "../../harness/brokers";
 import { describeClusters } from "../../harness/clusters";
-import { once } from "../../harness/events";
+import { deferred, once } from "../../harness/events";
+import { it } from "../../harness/implementations";
 import { defineCases } from "./cases";
 import { fromEach } from "./from-each";
 
@@ -15,7 +16,7 @@ defineCases("postgres-adapter", choice, {
   isModern: true,
 });
 
-describeClusters("postgres-adapter, attachments", choice, (cluster) => {
+describeClusters("postgres-adapter, its table and its servers", choice, (cluster) => {
   const LARGE = [
     ["text", "ü".repeat(6_000)],
     ["bytes", Buffer.alloc(20_000, 7)],
@@ -53,4 +54,15 @@ describeClusters("postgres-adapter, attachments", choice, (cluster) => {
       }
     },
   );
+
+  it("a server that leaves is no longer waited for", async () => {
+    const [first, second, leaving] = cluster.nodes;
+    const asked = deferred();
+    second.io.on("q", (ack: (answer: string) => void) => ack("here"));
+    leaving.io.on("q", () => asked.resolve());
+    const answers = first.io.serverSideEmitWithAck("q");
+    await asked.promise;
+    await leaving.io.close();
+    expect(await answers).toEqual(["here"]);
+  });
 });

@@ -107,6 +107,19 @@ describeClusters("recovery across servers", { ...choice, options: RECOVERY }, (c
       expect(currentLink().counters().broadcasts - before).toBe(sioRs.length);
     });
   }
+
+  it("an event that cannot be logged still reaches the server's own clients, without an offset", async () => {
+    const members = await cluster.join();
+    const { pub } = cluster.nodes[0].setup;
+    await pub.del("socket.io");
+    await pub.set("socket.io", "no stream");
+    for (const { client, node } of members) {
+      const arrived = once(client, "x");
+      node.io.emit("x", 1);
+      expect(await arrived).toEqual([1]);
+    }
+    await pub.del("socket.io");
+  });
 });
 
 /** Lets the servers act one after the other, each when the word of the one before is in the stream. */
