@@ -13,6 +13,7 @@ import {
   load,
   selectedImplementations,
 } from "./implementations";
+import { internals } from "./internals";
 import {
   type ClientOptions,
   describeRunning,
@@ -140,7 +141,7 @@ function clusterOf(
     },
     knowEachOther: (namespace) => knowEachOther(nodes, namespace, clientOptions),
     join: async (namespace = "/", count = 1) => {
-      const isEmpty = ({ io }: Node) => io.of(namespace).sockets.size === 0;
+      const isEmpty = ({ io }: Node) => !internals(io)._nsps.get(namespace)?.sockets.size;
       await eventually(() => nodes.every(isEmpty), "the clients of the case before have not left");
       // A subscription that is made while the same is being taken back is lost by clients of Redis.
       await settle(nodes);

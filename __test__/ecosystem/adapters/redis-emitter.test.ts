@@ -8,6 +8,9 @@ import { type Cluster, describeClusters, type Member } from "../../harness/clust
 import { deferred, eventually, once } from "../../harness/events";
 import { it } from "../../harness/implementations";
 
+// Before Redis is ended: hooks run in the order in which they stand.
+afterAll(() => client.close());
+
 const broker = redisForFile();
 
 let client: ReturnType<typeof createClient>;
@@ -18,8 +21,6 @@ beforeAll(async () => {
   await client.connect();
   emitter = new Emitter(client);
 });
-
-afterAll(() => client.close());
 
 /** What each member gets of what `act` makes the emitter send. */
 async function heard(members: Member[], act: () => unknown): Promise<any[][][]> {
