@@ -1,11 +1,12 @@
 // `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
-// byte bridge), the demo page in Chromium. The last line counts them all. `npm test -- <pattern>` narrows it to
-// the Jest tests whose path matches.
+// byte bridge), adapters on Redis and PostgreSQL, the demo page in Chromium. The last line counts them all.
+// `npm test -- <pattern>` narrows it to the Jest tests whose path matches.
 //
 // A suite whose program is missing is skipped with one line; with CI=true that is a failure, except for the
 // programs that ci-unavailable.json lists.
 
 import { readFileSync } from "node:fs";
+import { missingBrokers } from "./steps/brokers.mjs";
 import { buildAll } from "./steps/build.mjs";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
 import { installPackages } from "./steps/install.mjs";
@@ -42,13 +43,25 @@ async function runSuites() {
       runJest({ name: "bridge", patterns, env: { SIO_RS_CARRIER: "bridge" } }),
     ),
   );
+  const missing = missingBrokers();
+  for (const { program, wayOut } of missing) tallies.push(skip("adapters", program, wayOut));
+  tallies.push(
+    await suite("adapters", "Jest, adapters of the field in clusters", () =>
+      runJest({
+        name: "adapters",
+        apart: "adapters",
+        ignored: missing.map(({ tests }) => tests),
+        patterns,
+      }),
+    ),
+  );
   const chromium = findChromium();
   if (chromium === undefined) {
     tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));
   } else {
     tallies.push(
       await suite("browser", `Jest, the demo page in ${chromium}`, () =>
-        runJest({ name: "browser", browser: true, patterns, env: { CHROMIUM_PATH: chromium } }),
+        runJest({ name: "browser", apart: "browser", patterns, env: { CHROMIUM_PATH: chromium } }),
       ),
     );
   }

@@ -11,8 +11,13 @@ const SUITE_LIMIT_MS = 12 * 60 * 1_000;
 /** Reports and screenshots of the last run; not kept in git. */
 const REPORTS = join(ROOT, ".test-output");
 
-/** The browser tests drive the demo page and need Chromium; every other test needs Node alone. */
-const BROWSER_TESTS = "__test__/browser";
+/** Folders of tests that need more than Node, and are suites of their own. */
+const APART = {
+  /** The demo page in Chromium. */
+  browser: "__test__/browser",
+  /** Adapters of the field, on Redis and PostgreSQL. */
+  adapters: "__test__/ecosystem/adapters",
+};
 
 /**
  * @typedef {object} Tally
@@ -44,7 +49,8 @@ export async function runCargoTest() {
 /**
  * @param {object} suite
  * @param {string} suite.name names the report
- * @param {boolean} [suite.browser] the browser tests alone; else all but them
+ * @param {keyof typeof APART} [suite.apart] the tests of that folder alone; else all but those of such folders
+ * @param {string[]} [suite.ignored] leaves out the files whose path matches
  * @param {string[]} [suite.patterns] narrow it, as Jest takes them; then finding no test is no failure
  * @param {string} [suite.node] the Node that runs it
  * @param {Record<string, string>} [suite.env]
@@ -52,7 +58,8 @@ export async function runCargoTest() {
  */
 export async function runJest({
   name,
-  browser = false,
+  apart,
+  ignored = [],
   patterns = [],
   node = process.execPath,
   env = {},
@@ -60,9 +67,10 @@ export async function runJest({
   const report = join(REPORTS, `jest-${name}.json`);
   mkdirSync(REPORTS, { recursive: true });
   rmSync(report, { force: true });
-  const selection = browser
-    ? [`--roots=<rootDir>/${BROWSER_TESTS}`]
-    : ["--testPathIgnorePatterns=/node_modules/", `--testPathIgnorePatterns=/${BROWSER_TESTS}/`];
+  const others = Object.values(APART).map((folder) => `/${folder}/`);
+  const left = ["/node_modules/", ...ignored, ...(apart === undefined ? others : [])];
+  const selection = left.map((pattern) => `--testPathIgnorePatterns=${pattern}`);
+  if (apart !== undefined) selection.push(`--roots=<rootDir>/${APART[apart]}`);
   const args = [
     join(ROOT, "node_modules", "jest", "bin", "jest.js"),
     "--json",

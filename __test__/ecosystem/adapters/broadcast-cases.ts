@@ -204,7 +204,7 @@ export function defineAckCases(cluster: Cluster): void {
   );
 }
 
-/** How the core is spared the loop over the receivers, design of every adapter alike. */
+/** Every adapter writes to its sockets one by one; the core is asked once. */
 function defineFanOutCase(cluster: Cluster): void {
   const send: [string, (io: Server) => unknown][] = [
     ["a text", (io) => io.emit("x", "text")],
@@ -230,7 +230,10 @@ function defineFanOutCase(cluster: Cluster): void {
         const sioRs = cluster.nodes.filter(
           ({ implementation }) => implementation.name === "sio-rs",
         );
-        expect(currentLink().counters().broadcasts - before).toBe(sioRs.length);
+        // Of several shards the one that counts may be behind the one that delivers.
+        const calls = (): number => currentLink().counters().broadcasts - before;
+        await eventually(() => calls() >= sioRs.length);
+        expect(calls()).toBe(sioRs.length);
         for (const { client } of members) {
           client.disconnect();
         }
