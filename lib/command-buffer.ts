@@ -36,10 +36,12 @@ export abstract class CommandBuffer {
 
   /**
    * @param link where submitted commands go
+   * @param onEvents called when what was submitted has led to events at once, for which nobody rings
    * @param onTurnEnd called when a turn ends, before the next one can begin
    */
   constructor(
     private readonly link: BindingLink,
+    private readonly onEvents: () => void,
     private readonly onTurnEnd: () => void,
   ) {
     this.standing = Buffer.allocUnsafeSlow(CAPACITY) as RawBuffer;
@@ -123,7 +125,9 @@ export abstract class CommandBuffer {
     if (this.length > 0) {
       const length = this.length;
       this.length = 0;
-      this.link.submit(this.buffer, length);
+      if (this.link.submit(this.buffer, length)) {
+        this.onEvents();
+      }
     }
     this.buffer = this.standing;
     this.words = this.standingWords;

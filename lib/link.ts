@@ -2,13 +2,16 @@
  * The link of this loaded copy of lib/ to the core: sessions by slot, streams by number, the doorbell, and the timer that keeps the process
  * alive exactly while sessions or streams are open. One per copy and environment (main thread or worker).
  */
-import { setInterval } from "node:timers"; // not the global: a test's fake timers must not catch the keep-alive
+import timers from "node:timers";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
 import { type BindingLink, type Counters, type DeflateParameters, loadBinding } from "./native";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
 export type { Counters } from "./native";
+
+/** Taken now, and not from the globals: a test's fake timers must catch neither the keep-alive nor events. */
+const { setImmediate, setInterval } = timers;
 
 /** What a stream is for its session. */
 export enum Role {
@@ -50,14 +53,20 @@ export class Link {
   private live = 0;
   /** The core has more than the last batch. */
   private hasMore = false;
+  /** Events of what this thread itself had done: read as if they had come from outside, never inside of the call that led to them. */
+  private readonly onOwnEvents = (): void => this.onDoorbell();
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
 
   constructor() {
     this.binding = new binding.BindingLink(() => this.onDoorbell());
-    this.commands = new CommandWriter(this.binding, () => {
-      this.broadcasts.length = 0;
-    });
+    this.commands = new CommandWriter(
+      this.binding,
+      () => setImmediate(this.onOwnEvents),
+      () => {
+        this.broadcasts.length = 0;
+      },
+    );
     this.reader = new EventReader(
       {
         session: (slot) => this.sessions[slot],

@@ -14,8 +14,8 @@ export interface BindingLink {
   reserveSlot(): number;
   /** Reserves the number of a namespace; never used twice in a process. */
   reserveNamespace(): number;
-  /** Copies `length` bytes of packed commands and hands them to the shards, in order. */
-  submit(commands: Buffer, length: number): void;
+  /** Hands over `length` bytes of packed commands. True: events wait to be drained, and the doorbell is not called for them. */
+  submit(commands: Buffer, length: number): boolean;
   /** Duplicates the descriptor and gives the stream to the core. Returns its number, or -1 when no descriptor was left. */
   adopt(
     fd: number,

@@ -174,8 +174,12 @@ test("nothing of rooms and sockets stays in the core when all have left", async 
   pairs[0]?.socket.join(pairs[1]?.socket.id as string);
   running.io.emit("barrier");
   await once(pairs[0]?.client as ClientSocket, "barrier");
-  // Three sockets; a, b, three of one socket each, and the room of the second socket, in which it is no longer alone.
-  expect(countersAtRest()).toEqual({ members: before.members + 3, rooms: before.rooms + 6 });
+  const full = countersAtRest();
+  expect(full.members).toBe(before.members + 3);
+  // a, b, three of one socket each, and the room of the second socket, in which it is no longer alone. On a machine of
+  // several shards a room counts once in each that has members of it: 3 + 3 + 3 + 2 at the most.
+  expect(full.rooms - before.rooms).toBeGreaterThanOrEqual(6);
+  expect(full.rooms - before.rooms).toBeLessThanOrEqual(11);
 
   const gone = pairs.map(({ socket }) => once(socket, "disconnect"));
   running.io.disconnectSockets(true);

@@ -89,14 +89,14 @@ impl BindingLink {
         self.link.reserve_namespace()
     }
 
-    /// Hands packed commands to the shards.
+    /// Hands packed commands to the shards. True: events wait to be drained, and the doorbell is not called for them.
     #[napi(catch_unwind)]
-    pub fn submit(&self, commands: &[u8], length: u32) -> napi::Result<()> {
+    pub fn submit(&self, commands: &[u8], length: u32) -> napi::Result<bool> {
         let packed = commands
             .get(..length as usize)
             .ok_or_else(|| napi::Error::from_reason("length exceeds the buffer"))?;
         self.link
-            .submit(packed)
+            .submit_unrung(packed)
             .map_err(|error| napi::Error::from_reason(format!("sio-rs: {error}")))
     }
 

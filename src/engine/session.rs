@@ -230,6 +230,14 @@ impl Session {
         is_first && can_flush
     }
 
+    /// Whether messages are compressed on their way into the outbox.
+    pub const fn compresses(&self) -> bool {
+        match &self.transport {
+            Transport::Polling(_) => false,
+            Transport::WebSocket(websocket) => websocket.compresses(),
+        }
+    }
+
     /// How many bytes wait for a stream that takes none for now.
     pub const fn blocked_bytes(&self) -> Option<usize> {
         match &self.transport {

@@ -4,10 +4,12 @@
 //! so one that cannot be decoded is a fault of ours: its whole buffer is refused, loudly, where it is handed over.
 
 mod decode;
+mod survey;
 
 use crate::hub::Target;
 
 pub use crate::server::command::decode::{CommandError, Commands};
+pub(in crate::server) use crate::server::command::survey::Survey;
 pub use crate::server::record::Ids;
 
 /// One command. Ids are those of `slot`, `conn`, `namespace`, `member` and `room` in both languages.

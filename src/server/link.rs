@@ -3,7 +3,7 @@
 //! Everything here is called on that copy's JavaScript thread and returns at once, but for [`Link::wait`]. It decides
 //! nothing: commands go unread to all shards, and each takes what is its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::codec::websocket::DeflateParameters;
-use crate::server::command::{CommandError, Commands};
+use crate::server::command::{CommandError, Survey};
 use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
-use crate::server::shard::{Inbox, ShardMessage};
+use crate::server::shard::{Inbox, Inline, ShardMessage};
 use crate::server::slots::Slots;
 
 pub use crate::server::counters::Counters;
@@ -32,6 +32,8 @@ pub struct Link {
     slots: Arc<Slots>,
     gauges: Arc<Gauges>,
     events: Arc<EventQueue>,
+    /// The turn of the event loop that the last commands were given in.
+    turn: AtomicU32,
     is_closed: AtomicBool,
 }
 
@@ -85,6 +87,7 @@ impl Link {
             events: EventQueue::new(wake, Arc::clone(&slots)),
             slots,
             gauges,
+            turn: AtomicU32::new(0),
             is_closed: AtomicBool::new(false),
         })
     }
@@ -99,20 +102,39 @@ impl Link {
         self.slots.reserve_namespace()
     }
 
-    /// Hands packed commands to the shards: see [`Commands`].
+    /// Hands packed commands to the shards: see [`Commands`](super::command::Commands). A little is done at once, on
+    /// this thread.
     ///
     /// A buffer that cannot be decoded is a fault of our own library. It is refused here and as a whole, where the error
     /// has the stack of whoever wrote it; a shard could only drop the rest of it without a word.
     pub fn submit(&self, commands: &[u8]) -> Result<(), CommandError> {
-        if commands.is_empty() {
-            return Ok(());
+        if self.submit_unrung(commands)? {
+            self.events.ring();
         }
-        if let Some(error) = Commands::new(commands).find_map(Result::err) {
-            return Err(error);
+        Ok(())
+    }
+
+    /// The same for the thread that `wake` would wake: true if what was done at once led to events, for which nobody
+    /// rings then. They have to be drained without being told.
+    pub fn submit_unrung(&self, commands: &[u8]) -> Result<bool, CommandError> {
+        if commands.is_empty() {
+            return Ok(false);
+        }
+        let survey = Survey::of(commands, self.inboxes.len())?;
+        // Each message says it, for a shard that was spared the one with the TURN.
+        let turn = self.turn.load(Ordering::Relaxed);
+        if let Some(begun) = survey.turn {
+            self.turn.store(begun, Ordering::Relaxed);
+        }
+        if let Some(inbox) = survey.inline_home.and_then(|index| self.inboxes.get(index))
+            && let Some(link) = self.link_unless_closed()
+            && let Inline::Done { has_events } = inbox.apply_inline(&link, turn, commands)
+        {
+            return Ok(has_events);
         }
         let bytes: Arc<[u8]> = commands.into();
-        self.send_to_all(|link| ShardMessage::Commands { link, bytes: Arc::clone(&bytes) });
-        Ok(())
+        self.send_to_all(|link| ShardMessage::Commands { link, turn, bytes: Arc::clone(&bytes) });
+        Ok(false)
     }
 
     /// Takes over the stream behind a descriptor, which is duplicated before this returns. Gives the stream's conn.
@@ -160,16 +182,10 @@ impl Link {
         if let Some(inbox) = self.inboxes.get(home as usize % self.inboxes.len().max(1))
             && let Some(link) = self.link_unless_closed()
         {
-            inbox.send(ShardMessage::Accept(Box::new(Accept {
-                link,
-                conn,
-                role,
-                slot,
-                response,
-                input,
-                deflate,
-                stream,
-            })));
+            let accept = Accept { link, conn, role, slot, response, input, deflate, stream };
+            if let Err(accept) = inbox.accept_inline(Box::new(accept)) {
+                inbox.send(ShardMessage::Accept(accept));
+            }
         } else {
             self.slots.release_conn(conn);
         }
@@ -285,7 +301,7 @@ mod tests {
         bench.link.submit(b"").unwrap();
         bench.link.submit(&TURN_1).unwrap();
         let buffers = [0, 1].map(|shard| match bench.messages(shard).as_slice() {
-            [ShardMessage::Commands { link, bytes }] => {
+            [ShardMessage::Commands { link, bytes, turn: 0 }] => {
                 assert!(Arc::ptr_eq(link, &bench.link));
                 Arc::clone(bytes)
             }

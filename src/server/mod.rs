@@ -1,8 +1,8 @@
 //! Floor 4: assembly. Threads, streams and the two queues between the core and JavaScript.
 //!
 //! It decides nothing about a protocol: it brings bytes, commands and the time to sessions, and carries away what they
-//! answer. A session and its streams belong to one shard for life, and all of a shard is used by one thread alone, so
-//! nothing here takes a lock per message but the queues themselves.
+//! answer. A session and its streams belong to one shard for life, and whoever works on a shard has all of it: its own
+//! thread for a round, or a JavaScript thread for a little. Nothing here takes a lock per message but the queues.
 
 mod carrier;
 pub mod command;

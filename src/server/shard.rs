@@ -1,12 +1,14 @@
 //! A shard: one thread with the sessions, streams, rooms and deadlines that live on it.
 //!
 //! Other threads send it messages through its [`Inbox`], and the reactor tells there which streams can be served. One
-//! task does all of it; the others (one for each stream that waits for JavaScript) borrow the state for one step and
-//! never across an await. Every step of a session ends in [`Shard::settle`]: its output is written, its deadline armed,
-//! its end seen to.
+//! task does all of it; the others (one for each stream that waits for JavaScript) lock the state for one step and
+//! never across an await. A JavaScript thread that has only a little to do locks it too, and does that itself: see
+//! [`inline`]. Every step of a session ends in [`Shard::settle`]: its output is written, its deadline armed, its end
+//! seen to.
 
 mod apply;
 mod bridges;
+mod inline;
 mod pause;
 mod pieces;
 #[cfg(unix)]
@@ -15,16 +17,17 @@ mod run;
 mod shutdown;
 mod streams;
 
-use std::cell::RefCell;
 use std::panic;
 use std::panic::AssertUnwindSafe;
-use std::rc::Weak;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::Weak;
 use std::sync::mpsc;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -45,6 +48,7 @@ use crate::server::step::StepEvents;
 use crate::server::timers::Timer;
 use crate::server::timers::Timers;
 
+pub(crate) use inline::Inline;
 pub(super) use run::start;
 
 /// What other threads ask of a shard. Messages are dealt with in order.
@@ -53,6 +57,8 @@ pub(crate) enum ShardMessage {
     Commands {
         /// Whose they are.
         link: Arc<Link>,
+        /// The turn of its event loop in which they begin.
+        turn: u32,
         /// The packed buffer, shared by all shards.
         bytes: Arc<[u8]>,
     },
@@ -72,6 +78,9 @@ pub(crate) enum ShardMessage {
 /// its own affair.
 #[derive(Default)]
 pub(crate) struct Inbox {
+    /// Whose inbox it is. Locked for one round of the shard's thread, or for a little that another thread does itself.
+    /// Lock order: shard, then messages.
+    shard: OnceLock<Weak<Mutex<Shard>>>,
     /// Locked to append one, or to take all.
     messages: Mutex<Vec<ShardMessage>>,
     /// The conns of streams to be served. Filled and emptied on the shard's own thread.
@@ -89,6 +98,16 @@ impl Inbox {
             drop(messages);
             self.arrival.notify_one();
         }
+    }
+
+    /// The shard has begun.
+    fn is_of(&self, shard: &Arc<Mutex<Shard>>) {
+        // A shard begins once; a second one of this number would be a fault of ours, and be served by its thread alone.
+        let _ = self.shard.set(Arc::downgrade(shard));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Moves all messages into `into`, which is empty.
@@ -124,7 +143,9 @@ impl Inbox {
 /// The state of one shard.
 pub(super) struct Shard {
     /// For the tasks that it spawns.
-    itself: Weak<RefCell<Self>>,
+    itself: Weak<Mutex<Self>>,
+    /// For streams that are registered by another thread.
+    runtime: Handle,
     /// Which of the shards it is.
     index: u32,
     /// The inboxes of all.
@@ -163,7 +184,7 @@ struct LinkState {
 
 impl Shard {
     fn new(
-        itself: Weak<RefCell<Self>>,
+        itself: Weak<Mutex<Self>>,
         index: u32,
         inboxes: Arc<[Inbox]>,
         slots: Arc<Slots>,
@@ -171,6 +192,7 @@ impl Shard {
     ) -> Self {
         Self {
             itself,
+            runtime: Handle::current(),
             index,
             inboxes,
             start: Instant::now(),
@@ -308,6 +330,11 @@ impl Shard {
             inbox.arrival.notify_one();
         }
     }
+}
+
+/// A panic with a shard locked was contained, or ended its thread.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The link of this number.

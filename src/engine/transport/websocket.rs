@@ -114,6 +114,11 @@ impl WebSocket {
         self.decoder.inflate_with(Inflater::new(parameters));
     }
 
+    /// Whether compression was negotiated.
+    pub const fn compresses(&self) -> bool {
+        self.deflater.is_some()
+    }
+
     /// What compresses the messages that go into the outbox, if that was negotiated.
     pub fn deflater_mut(&mut self) -> Option<&mut Deflater> {
         self.deflater.as_deref_mut()

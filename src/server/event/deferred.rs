@@ -2,10 +2,10 @@
 //!
 //! One wake-up of the reactor brings the reads of many streams. If JavaScript were rung at the first of them it would wake,
 //! find one message, and be rung again for the next: on two cores an echo among 200 clients cost 0.4 wake-ups a message that way. Threads that
-//! are no shards ring at once.
+//! are no shards ring at once, but for the thread that would be woken: it takes note, and comes by itself.
 
 use std::cell::RefCell;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use crate::server::event::EventQueue;
 
@@ -24,6 +24,23 @@ struct Unrung {
 /// From now on this thread rings when [`ring_all`] is called.
 pub(in crate::server) fn begin() {
     UNRUNG.set(Some(Unrung::default()));
+}
+
+/// Runs something on the thread that `queue` would wake. Returns whether it would have been, so that this thread has to
+/// drain the queue by itself.
+pub(in crate::server) fn without_ringing(queue: &EventQueue, run: impl FnOnce()) -> bool {
+    let before = UNRUNG.replace(Some(Unrung::default()));
+    run();
+    let unrung = UNRUNG.replace(before).unwrap_or_default();
+    let mut is_due = false;
+    for other in unrung.queues.iter().filter_map(Weak::upgrade) {
+        if std::ptr::eq(Arc::as_ptr(&other), queue) {
+            is_due = true;
+        } else {
+            other.ring();
+        }
+    }
+    is_due
 }
 
 /// Rings what is due.

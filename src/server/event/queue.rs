@@ -214,7 +214,7 @@ impl EventQueue {
     }
 
     /// Calls `wake`, unless the link is closed.
-    pub(super) fn ring(&self) {
+    pub(in crate::server) fn ring(&self) {
         if let Some(wake) = &*lock(&self.wake) {
             wake();
         }

@@ -35,8 +35,11 @@ use crate::server::timers::Timer;
 
 impl Shard {
     /// Does the commands of one buffer, as far as they concern this shard.
-    pub(super) fn apply(&mut self, link: &Arc<Link>, bytes: &[u8]) {
+    pub(super) fn apply(&mut self, link: &Arc<Link>, turn: u32, bytes: &[u8]) {
         let owner = self.owner_of(link);
+        if let Some(state) = self.link_state(owner) {
+            state.turn = turn;
+        }
         let before = self.rooms_and_members(owner);
         for command in Commands::new(bytes) {
             // `Link::submit` has refused what cannot be decoded.

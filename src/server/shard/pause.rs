@@ -3,9 +3,8 @@
 //!
 //! A task waits for that, one for each paused stream, and ends with it.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use tokio::task;
 
@@ -14,6 +13,7 @@ use crate::server::connection::MAX_UNDRAINED_BYTES_OF_LINK;
 use crate::server::link::Link;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
+use crate::server::shard::lock;
 
 struct Pause {
     link: Arc<Link>,
@@ -21,11 +21,11 @@ struct Pause {
     unit: u64,
 }
 
-async fn resume(shard: Rc<RefCell<Shard>>, conn: u32, pause: Pause) {
+async fn resume(shard: Arc<Mutex<Shard>>, conn: u32, pause: Pause) {
     let events = pause.link.events();
     events.drained_past(pause.unit).await;
     events.undrained_at_most(MAX_UNDRAINED_BYTES_OF_LINK).await;
-    shard.borrow_mut().resume(conn);
+    lock(&shard).resume(conn);
 }
 
 impl Shard {

@@ -1,11 +1,10 @@
 //! The thread of a shard: it sleeps until a message, a stream or a deadline comes.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::pin;
-use std::rc::Rc;
-use std::rc::Weak;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::Weak;
 use std::sync::mpsc;
 use std::thread;
 use std::thread::JoinHandle;
@@ -25,6 +24,7 @@ use crate::server::shard::Inbox;
 use crate::server::shard::LinkState;
 use crate::server::shard::Shard;
 use crate::server::shard::ShardMessage;
+use crate::server::shard::lock;
 use crate::server::slots::Slots;
 
 /// Starts the thread of the shard whose inbox is number `index`.
@@ -61,18 +61,17 @@ pub(in crate::server) fn start(
 
 pub(super) async fn run(index: u32, inboxes: Arc<[Inbox]>, slots: Arc<Slots>, gauges: Arc<Gauges>) {
     let Some(inbox) = inboxes.get(index as usize) else { return };
-    let shard = Rc::new_cyclic(|itself| {
-        RefCell::new(Shard::new(Weak::clone(itself), index, Arc::clone(&inboxes), slots, gauges))
+    let shard = Arc::new_cyclic(|itself| {
+        Mutex::new(Shard::new(Weak::clone(itself), index, Arc::clone(&inboxes), slots, gauges))
     });
-    let start = shard.borrow().start;
+    inbox.is_of(&shard);
+    let start = lock(&shard).start;
     let mut messages = Vec::new();
     let mut streams = Vec::new();
     // Seldom changes, so it is kept: a new timer for every wake-up would cost more.
     let mut sleep = pin!(sleep_until(start));
     loop {
-        inbox.take(&mut messages);
-        inbox.take_ready_streams(&mut streams);
-        let (is_running, deadline) = shard.borrow_mut().run(&mut messages, &mut streams);
+        let (is_running, deadline) = lock(&shard).run(inbox, &mut messages, &mut streams);
         if !is_running {
             return;
         }
@@ -106,16 +105,20 @@ impl Shard {
     /// until when it may sleep.
     fn run(
         &mut self,
+        inbox: &Inbox,
         messages: &mut Vec<ShardMessage>,
         streams: &mut Vec<u32>,
     ) -> (bool, Option<u64>) {
+        // Taken with the shard locked: who finds the inbox empty and gets the lock overtakes nothing.
+        inbox.take(messages);
+        inbox.take_ready_streams(streams);
         self.wake();
         // It is awake: nobody has to call it.
         self.sleeping_until = 0;
         let mut barriers = Vec::new();
         for message in messages.drain(..) {
             match message {
-                ShardMessage::Commands { link, bytes } => self.apply(&link, &bytes),
+                ShardMessage::Commands { link, turn, bytes } => self.apply(&link, turn, &bytes),
                 ShardMessage::Accept(accept) => self.contain(|shard| shard.accept(*accept)),
                 ShardMessage::LinkGone(link) => self.drop_link(&link),
                 ShardMessage::Barrier(done) => barriers.push(done),

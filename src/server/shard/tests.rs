@@ -1,19 +1,18 @@
 //! A shard on the clock of a test: what takes half a minute, and what must never happen.
 
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::rc::Weak;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::Instant;
 
 use super::run::run;
 use super::{Inbox, Shard};
+use crate::codec::websocket::DeflateParameters;
 use crate::config::Config;
 use crate::engine::Session;
 use crate::server::counters::{Counters, Gauges};
@@ -23,6 +22,7 @@ use crate::server::slots::Slots;
 
 // Kinds of commands and events.
 const OPEN: u32 = 1;
+const SEND: u32 = 2;
 const CLOSE: u32 = 9;
 const CLOSED: u32 = 2;
 const ENDED: u32 = 3;
@@ -120,14 +120,74 @@ fn heartbeats_are_on_time() {
     });
 }
 
+/// One thread has both ends here: what is there before anything is awaited was done by the thread that asked for it.
+#[test]
+fn a_little_is_done_by_the_thread_that_asks_for_it() {
+    on_paused_time(async {
+        let mut bench = Bench::new();
+        let (slot, mut peer) = bench.open(25_000, 20_000);
+        peer.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 64];
+        assert!(peer.read(&mut bytes).is_err(), "the shard has not begun");
+        yield_now().await;
+        assert_eq!(peer.read(&mut bytes).unwrap(), b"101\x81\x030{}".len());
+
+        bench.submit(SEND, &[slot, 1, 1], b"a");
+        assert_eq!(peer.read(&mut bytes).unwrap(), 4);
+        assert_eq!(bytes[..4], *b"\x81\x024a");
+
+        // Behind what the shard has to do itself it waits, or it would overtake.
+        bench.submit(SEND, &[slot, 1, 5_000], &[b'x'; 5_000]);
+        bench.submit(SEND, &[slot, 1, 1], b"b");
+        assert!(peer.read(&mut bytes).is_err());
+        yield_now().await;
+        let mut all = vec![0; 6_000];
+        let count = peer.read(&mut all).unwrap();
+        assert_eq!(all[count - 4..count], *b"\x81\x024b");
+        assert_eq!(count, 4 + 1 + 5_000 + 4);
+
+        // Events of it are left to whoever asked.
+        while bench.rung.try_recv().is_ok() {}
+        let mut close = Vec::new();
+        append_record(&mut close, CLOSE, 0, &[slot], b"");
+        assert!(bench.link.submit_unrung(&close).unwrap());
+        assert!(bench.rung.try_recv().is_err());
+        assert_eq!(peer.read(&mut bytes).unwrap(), 2);
+        let Drained::Bytes { written, .. } = bench.link.drain(&mut all) else { panic!("room") };
+        let told = Records::new(&all[..written]).flatten().map(|record| record.kind);
+        assert_eq!(told.collect::<Vec<_>>(), [CLOSED, ENDED]);
+    });
+}
+
+#[test]
+fn what_is_compressed_is_the_shards_work() {
+    on_paused_time(async {
+        let bench = Bench::new();
+        let slot = bench.link.reserve_slot();
+        bench.submit(OPEN, &[slot, 25_000, 20_000, 10_000, 1_000, 2], b"{}");
+        let (server, mut peer) = UnixStream::pair().unwrap();
+        let deflate = Some(DeflateParameters::default());
+        bench.link.adopt(server.as_fd(), Role::Direct, slot, b"101", b"", deflate).unwrap();
+        yield_now().await;
+        peer.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 64];
+        assert_eq!(peer.read(&mut bytes).unwrap(), 8);
+        bench.submit(SEND, &[slot, 1, 1], b"a");
+        assert!(peer.read(&mut bytes).is_err());
+        yield_now().await;
+        assert!(peer.read(&mut bytes).is_ok());
+    });
+}
+
 #[test]
 fn a_fault_in_one_session_ends_that_session_alone() {
     let (slots, gauges) = (Arc::<Slots>::default(), Arc::<Gauges>::default());
     let inboxes: Arc<[Inbox]> = Arc::new([Inbox::default()]);
     let link =
         Link::new(Arc::clone(&inboxes), Arc::clone(&slots), Arc::clone(&gauges), Box::new(|| {}));
-    let mut shard =
-        Shard::new(Weak::<RefCell<Shard>>::new(), 0, inboxes, slots, Arc::clone(&gauges));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _entered = runtime.enter();
+    let mut shard = Shard::new(Weak::new(), 0, inboxes, slots, Arc::clone(&gauges));
     let owner = shard.owner_of(&link);
     for slot in [1, 2] {
         shard.registry.insert(Session::open(slot, owner, Config::default(), false, b"{}", 0));
