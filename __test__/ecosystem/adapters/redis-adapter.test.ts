@@ -35,7 +35,8 @@ describeClusters("redis-adapter and socket.io-msgpack-parser", msgpack, (cluster
   });
 });
 
-const restarted = { adapter: "redis-adapter with redis", broker };
+// Of the two packages it is ioredis that keeps answers and questions together when commands wait for a new connection.
+const restarted = { adapter: "redis-adapter with ioredis", broker };
 
 describeClusters("redis-adapter and its Redis", restarted, (cluster) => {
   fromEach(cluster, "allRooms has the rooms of every server", async ({ io }, members) => {
@@ -50,13 +51,16 @@ describeClusters("redis-adapter and its Redis", restarted, (cluster) => {
   it("while Redis is away a server goes on alone, and with the others when it is back", async () => {
     const members = await cluster.join();
     const [first, second] = cluster.nodes;
-    const lost = cluster.nodes.map(({ setup }) => once(setup.sub, "reconnecting"));
+    const clients = cluster.nodes.flatMap(({ setup }) => [setup.pub, setup.sub]);
+    const lost = clients.map((client) => once(client, "reconnecting"));
+    const found = clients.map((client) => once(client, "ready"));
     const restarting = broker.restart();
     await Promise.all(lost);
     const own = once((members[1] as (typeof members)[0]).client, "alone");
     second.io.emit("alone");
     await own;
     await restarting;
+    await Promise.all(found);
     await cluster.knowEachOther("/");
     const all = members.map(({ client }) => once(client, "together"));
     first.io.emit("together");
