@@ -33,6 +33,8 @@ export abstract class CommandBuffer {
   private inTurn = false;
   private first = false;
   private readonly endTurnCallback = () => this.endTurn();
+  /** Called after each command once the process is about to exit. */
+  private flush: (() => void) | undefined = undefined;
 
   /**
    * @param link where submitted commands go
@@ -54,6 +56,16 @@ export abstract class CommandBuffer {
   submit(): void {
     this.closeGroup();
     this.submitBuffer();
+  }
+
+  /** The process is about to exit and no nextTick comes any more: from now on each command is submitted at once, and `flush` is called. */
+  beginExit(flush: () => void): void {
+    this.flush = flush;
+    this.first = true;
+  }
+
+  protected get isExiting(): boolean {
+    return this.flush !== undefined;
   }
 
   /** Writes the record of a loop that is still open, if there is one: order is order. */
@@ -82,8 +94,9 @@ export abstract class CommandBuffer {
   protected commit(kind: number, flags: number, at: number, end: number): void {
     this.complete(kind, flags, at, end);
     if (this.first || this.buffer !== this.standing) {
-      this.first = false;
+      this.first = this.isExiting;
       this.submitBuffer();
+      this.flush?.();
     }
   }
 

@@ -150,6 +150,9 @@ export class CommandWriter extends CommandBuffer {
       this.groupSlots = grown;
     }
     this.groupSlots[this.groupCount++] = slot;
+    if (this.isExiting) {
+      this.closeGroup();
+    }
   }
 
   /** Makes a socket reachable by native broadcasts. */

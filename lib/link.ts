@@ -32,9 +32,9 @@ export interface TurnBroadcast {
 const EVENT_CAPACITY = 256 * 1024;
 /** The longest delay of a timer: the keep-alive never has to fire. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;
-/** How long `process.exit()` is held up for what was emitted just before, in milliseconds. */
+/** How long `process.exit()` is held up, at the most, for what was emitted just before or is emitted by listeners of `exit`, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
-/** How many batches of events are read then, at the most. */
+/** How many batches of events are read then for one command, at the most. */
 const EXIT_BATCHES = 64;
 
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
@@ -57,6 +57,8 @@ export class Link {
   private readonly onOwnEvents = (): void => this.onDoorbell();
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
+  private isFlushing = false;
+  private exitFlushMs = EXIT_FLUSH_MS;
 
   constructor() {
     this.binding = new binding.BindingLink(() => this.onDoorbell());
@@ -209,14 +211,37 @@ export class Link {
     if (this.live === 0) {
       return;
     }
-    // Poll responses and the bytes of bridges are written by this thread; what the core writes needs only time.
     this.isLeaving = true;
     this.reader.leave();
     this.reader.resume();
-    let batches = 0;
-    do {
-      this.commands.submit();
-    } while (this.binding.wait(EXIT_FLUSH_MS) && this.drain() && ++batches < EXIT_BATCHES);
+    // Other listeners of `exit` may come after this one; what they emit is flushed too.
+    this.commands.beginExit(() => this.flushCommands());
+    this.flushCommands();
+  }
+
+  /** Poll responses and the bytes of bridges are written by this thread; what the core writes needs only time. */
+  private flushCommands(): void {
+    if (this.isFlushing) {
+      return; // writing gives commands itself
+    }
+    this.isFlushing = true;
+    try {
+      let batches = 0;
+      do {
+        this.commands.submit();
+      } while (this.waitBeforeExit() && this.drain() && ++batches < EXIT_BATCHES);
+    } finally {
+      this.isFlushing = false;
+    }
+  }
+
+  /** Returns whether the core has done what was submitted. A core that is late once is not waited for again. */
+  private waitBeforeExit(): boolean {
+    const isDone = this.binding.wait(this.exitFlushMs);
+    if (!isDone) {
+      this.exitFlushMs = 0;
+    }
+    return isDone;
   }
 }
 

@@ -43,6 +43,11 @@ const CHECKS = [
     command: ["cargo", "doc", "--workspace", "--no-deps"],
     env: { RUSTDOCFLAGS: "-D warnings" },
   },
+  {
+    name: "contract",
+    command: [process.execPath, join("scripts", "contract.mjs")],
+    wayOut: "__test__/contract.md says at its top how a line is added",
+  },
   // Last, because cargo rewrites a stale Cargo.lock in the checks before.
   {
     name: "generated",

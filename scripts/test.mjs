@@ -1,6 +1,7 @@
 // `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
-// byte bridge), adapters on Redis and PostgreSQL, the demo page in Chromium. The last line counts them all.
-// `npm test -- <pattern>` narrows it to the Jest tests whose path matches.
+// byte bridge), adapters on Redis and PostgreSQL, the demo page in Chromium; then it tells which behaviours of
+// `__test__/contract.md` were not held by them. The last line counts them all. `npm test -- <pattern>` narrows it to the
+// Jest tests whose path matches.
 //
 // A suite whose program is missing is skipped with one line; with CI=true that is a failure, except for the
 // programs that ci-unavailable.json lists.
@@ -9,6 +10,7 @@ import { readFileSync } from "node:fs";
 import { missingBrokers } from "./steps/brokers.mjs";
 import { buildAll } from "./steps/build.mjs";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
+import { judgeContract } from "./steps/contract.mjs";
 import { installPackages } from "./steps/install.mjs";
 import { runScript, say, secondsSince } from "./steps/step.mjs";
 import { runCargoTest, runJest } from "./steps/suites.mjs";
@@ -30,31 +32,31 @@ console.log(`${total.passed} passed, ${total.failed} failed`);
 
 async function runSuites() {
   const tallies = [];
+  let rust;
   if (patterns.length === 0) {
-    tallies.push(await suite("rust", "cargo test", runCargoTest));
+    rust = await suite("rust", "cargo test", runCargoTest);
+    tallies.push(rust);
   } else {
     say("rust", "left out: a pattern narrows the run to Jest");
   }
-  tallies.push(
-    await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
-      runJest({ name: "adopted", patterns }),
-    ),
-    await suite("bridge", "Jest, Node reads and writes for the core", () =>
-      runJest({ name: "bridge", patterns, env: { SIO_RS_CARRIER: "bridge" } }),
-    ),
+  const adopted = await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
+    runJest({ name: "adopted", patterns }),
   );
+  const bridge = await suite("bridge", "Jest, Node reads and writes for the core", () =>
+    runJest({ name: "bridge", patterns, env: { SIO_RS_CARRIER: "bridge" } }),
+  );
+  tallies.push(adopted, bridge);
   const missing = missingBrokers();
   for (const { program, wayOut } of missing) tallies.push(skip("adapters", program, wayOut));
-  tallies.push(
-    await suite("adapters", "Jest, adapters of the field in clusters", () =>
-      runJest({
-        name: "adapters",
-        apart: "adapters",
-        ignored: missing.map(({ tests }) => tests),
-        patterns,
-      }),
-    ),
+  const adapters = await suite("adapters", "Jest, adapters of the field in clusters", () =>
+    runJest({
+      name: "adapters",
+      apart: "adapters",
+      ignored: missing.map(({ tests }) => tests),
+      patterns,
+    }),
   );
+  tallies.push(adapters);
   const chromium = findChromium();
   if (chromium === undefined) {
     tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));
@@ -66,19 +68,36 @@ async function runSuites() {
     );
   }
 
+  if (rust) {
+    // What was skipped for want of a program is not held against the ledger.
+    const whole = missing.length === 0 ? { adopted, bridge, adapters } : { adopted, bridge };
+    tallies.push(holdContract(rust, whole));
+  }
   for (const line of tallies.map((tally) => tally.line)) console.log(line);
 }
 
 async function suite(name, purpose, runSuite) {
   const startedAt = performance.now();
   say(name, `${purpose} …`);
-  const { passed, failed, skipped, fault } = await runSuite();
+  const { passed, failed, skipped, fault, outcomes } = await runSuite();
   total.passed += passed;
   total.failed += failed;
   const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
   const line = `[${name}] ${counts} in ${secondsSince(startedAt)}${fault ? ` (${fault})` : ""}`;
   console.log(line);
-  return { line };
+  return { line, outcomes };
+}
+
+function holdContract(rust, jestRuns) {
+  const { held, excused, missing } = judgeContract({
+    rust: rust.outcomes,
+    jest: Object.entries(jestRuns).map(([run, { outcomes }]) => ({ run, outcomes })),
+  });
+  total.passed += held;
+  total.failed += missing.length;
+  for (const reason of missing) say("contract", `not held: ${reason}`);
+  const excuse = excused > 0 ? ` (${excused} by an excuse in unsupported.md)` : "";
+  return { line: `[contract] ${held} behaviours held${excuse}, ${missing.length} not` };
 }
 
 function skip(name, program, wayOut) {

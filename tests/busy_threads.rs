@@ -60,9 +60,9 @@ fn a_polling_session_does_not_time_out_while_javascript_is_blocked() {
     thread::sleep(BLOCKED);
     js.be_idle();
     js.submit(support::Commands::default().poll(slot, 1));
-    assert_eq!(js.event(), Event::respond(slot, 1, "2"));
+    assert_eq!(js.event(), Event::respond_compressible(slot, 1, "2"));
     js.submit(support::Commands::default().pong(slot).poll(slot, 2));
-    assert_eq!(js.event(), Event::respond(slot, 2, "2"));
+    assert_eq!(js.event(), Event::respond_compressible(slot, 2, "2"));
 }
 
 #[test]

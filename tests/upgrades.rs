@@ -267,7 +267,7 @@ fn a_polling_session_is_pinged_and_times_out() {
     });
     for request in 1..4 {
         js.submit(Commands::default().poll(slot, request));
-        assert_eq!(js.event(), Event::respond(slot, request, "2"));
+        assert_eq!(js.event(), Event::respond_compressible(slot, request, "2"));
         js.submit(Commands::default().pong(slot));
     }
     let slot = js.open_polling(Options {

@@ -6,8 +6,8 @@ import { currentLink } from "../../dist/link";
 import { once } from "../harness/events";
 import type { Implementation } from "../harness/implementations";
 import { internals } from "../harness/internals";
+import { Random } from "../harness/random";
 import { joinPair, type Pair, type Running, startServer } from "../harness/servers";
-import { Random } from "../parser/random-values";
 
 const callable = require("../..");
 const sioRs: Implementation = { ...callable, name: "sio-rs", modulePath: "", callable };

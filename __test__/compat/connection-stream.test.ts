@@ -3,8 +3,9 @@
 
 import { createServer } from "node:http";
 import { Socket as NetSocket } from "node:net";
-import { settleDown } from "../harness/clients";
-import { once, onceValue } from "../harness/events";
+import type { Socket } from "socket.io";
+import { record, settleDown, settleUp } from "../harness/clients";
+import { once, onceValue, within } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { RawWebSocket } from "../harness/raw-websocket";
@@ -120,4 +121,155 @@ describeBoth("connection stream", (implementation) => {
     peer.stream.destroy();
     await closed;
   });
+
+  it("the HTTP server closes only when the last websocket has left", async () => {
+    const running = await startServer(implementation);
+    const { socket, client } = await joinPair(running);
+    const other = await RawWebSocket.join(running.port);
+    let isClosed = false;
+    const closed = new Promise<void>((resolve) => {
+      running.httpServer.close(() => {
+        isClosed = true;
+        resolve();
+      });
+    });
+    client.disconnect();
+    await once(socket, "disconnect");
+    const remaining = [...running.io.sockets.sockets.values()][0] as Socket;
+    other.send('421["q"]');
+    await once(remaining, "q");
+    expect(isClosed).toBe(false);
+    other.stream.destroy();
+    await within(closed, "the HTTP server did not close");
+  });
+
+  it("closeAllConnections and closeIdleConnections leave websockets alone", async () => {
+    const running = await startServer(implementation);
+    const { socket, client } = await joinPair(running);
+    running.httpServer.closeAllConnections();
+    running.httpServer.closeIdleConnections();
+    await settleDown(socket, client);
+    expect(client.connected).toBe(true);
+  });
+
+  it("a timeout set on the stream of an idle websocket is told of, and does no harm by itself", async () => {
+    const { socket, client } = await startPair(implementation);
+    const timeout = once(socket.request.socket, "timeout");
+    socket.request.socket.setTimeout(40);
+    await timeout;
+    await settleDown(socket, client);
+    socket.request.socket.setTimeout(0);
+    expect(client.connected).toBe(true);
+  });
+
+  it("traffic puts a timeout off that was set on the stream", async () => {
+    const { socket, client } = await startPair(implementation);
+    let isTold = false;
+    socket.request.socket.on("timeout", () => {
+      isTold = true;
+    });
+    socket.request.socket.setTimeout(150);
+    const talking = setInterval(() => socket.emit("x"), 10);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    clearInterval(talking);
+    await settleDown(socket, client);
+    socket.request.socket.setTimeout(0);
+    expect(isTold).toBe(false);
+  });
+
+  it("a timeout of the HTTP server with a listener is not told of for websockets", async () => {
+    const httpServer = createServer();
+    const told: unknown[] = [];
+    httpServer.setTimeout(40, (stream) => told.push(stream));
+    const io = track(new implementation.Server(httpServer));
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    const { socket, client } = await joinPair(running);
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    await settleDown(socket, client);
+    expect(told).toEqual([]);
+  });
+
+  it("bytesWritten counts the answer to the opening handshake", async () => {
+    const { socket } = await startPair(implementation);
+    expect(socket.request.socket.bytesWritten).toBeGreaterThan(100);
+  });
+
+  it("bytesRead and bytesWritten grow with traffic", async () => {
+    const { socket, client } = await startPair(implementation);
+    const stream = socket.request.socket;
+    const [read, written] = [stream.bytesRead, stream.bytesWritten];
+    socket.emit("x", "y".repeat(10_000));
+    client.emit("x", "y".repeat(10_000));
+    await settleDown(socket, client);
+    await settleUp(client, socket);
+    expect(stream.bytesRead - read).toBeGreaterThan(10_000);
+    expect(stream.bytesWritten - written).toBeGreaterThan(10_000);
+  });
+
+  // Nobody can tell the two apart, but sio-rs keeps the socket only when somebody may hold it.
+  for (const seen of ["", ", that an upgrade listener has seen"]) {
+    const start = async () => {
+      const running = await startServer(implementation);
+      if (seen !== "") {
+        running.httpServer.on("upgrade", () => {});
+      }
+      return joinPair(running);
+    };
+
+    it(`destroying the stream${seen} loses nothing that was sent before`, async () => {
+      const { socket, client } = await start();
+      const seen = record(client);
+      const gone = once(client, "disconnect");
+      socket.emit("last", "x".repeat(10_000));
+      socket.request.socket.destroy();
+      await gone;
+      expect(seen).toEqual([["last", "x".repeat(10_000)]]);
+    });
+
+    it(`destroying the stream${seen} ends the session and tells the client, with an error too`, async () => {
+      for (const error of [undefined, new Error("a reason")]) {
+        const { socket, client } = await start();
+        const ends = Promise.all([
+          onceValue(socket, "disconnect"),
+          onceValue(client, "disconnect"),
+        ]);
+        socket.request.socket.destroy(error);
+        expect(await ends).toEqual(["transport close", "transport close"]);
+      }
+    });
+
+    it(`resetting the stream${seen} ends the session`, async () => {
+      const { socket, client } = await start();
+      const ends = Promise.all([onceValue(socket, "disconnect"), once(client, "disconnect")]);
+      socket.request.socket.resetAndDestroy();
+      expect((await ends)[0]).toBe("transport close");
+    });
+
+    it(`writing to the stream${seen} breaks the session and nothing else`, async () => {
+      const { socket, client } = await start();
+      const ends = Promise.all([once(socket, "disconnect"), once(client, "disconnect")]);
+      socket.request.socket.write("not a frame");
+      await ends;
+    });
+
+    it(`ending the stream${seen} ends the session, after what was sent before`, async () => {
+      const { socket, client } = await start();
+      const seen = record(client);
+      const ends = Promise.all([onceValue(socket, "disconnect"), onceValue(client, "disconnect")]);
+      socket.emit("last");
+      socket.request.socket.end();
+      expect(await ends).toEqual(["transport close", "transport close"]);
+      expect(seen).toEqual([["last"]]);
+    });
+
+    it(`what does not concern the bytes may be called on the stream${seen}`, async () => {
+      const { socket, client } = await start();
+      const stream = socket.request.socket;
+      stream.setNoDelay(true).setKeepAlive(true, 1_000).unref().ref();
+      expect([stream.destroyed, stream.readable, stream.writable]).toEqual([false, true, true]);
+      expect(stream.readyState).toBe("open");
+      expect(stream.pending).toBe(false);
+      await settleDown(socket, client);
+    });
+  }
 });

@@ -115,6 +115,23 @@ describe("engine: polling", () => {
     await run.record(peer);
   });
 
+  it("two POSTs in one segment are delivered in order, and both acknowledged", async () => {
+    // engine.io takes the second for an overlap, since it sees the end of the first a tick later.
+    const trace = await play(new ours.Server(), async (run) => {
+      const peer = await run.peer();
+      const post = (body: string, connection: string) =>
+        `POST /engine.io/?EIO=4&transport=polling&sid=${run.sid} HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+      peer.write(post("4one", "keep-alive") + post("4two", "close"));
+      run.trace.push((await peer.untilClosed()).match(/HTTP\/1\.1 \d+|ok/g));
+    });
+    const messages = trace.filter((entry) => Array.isArray(entry) && entry[0] === "message");
+    expect(messages).toEqual([
+      ["message", "one"],
+      ["message", "two"],
+    ]);
+    expect(trace).toContainEqual(["HTTP/1.1 200", "ok", "HTTP/1.1 200", "ok"]);
+  });
+
   check("a lost GET", async (run, conn) => {
     const waiting = await run.parked(conn);
     waiting.socket.destroy();

@@ -8,6 +8,7 @@ import { createServer, type Server as HttpServer, IncomingMessage } from "node:h
 import { Socket as NetSocket } from "node:net";
 import { Server, type ServerOptions } from "../../lib/engine";
 import { UnseenSocket } from "../../lib/engine/husk";
+import { internals } from "../harness/internals";
 import { FakeLink } from "./fake-link";
 import { immediate, upgrade } from "./fixture";
 import { chooseCarriersHere } from "./own-carrier";
@@ -226,8 +227,10 @@ interface Shown {
   socket?: unknown;
 }
 
+type Way = (fixture: Fixture, shown: Shown) => void;
+
 /** Ways to see a request or its socket. */
-const WAYS: Record<string, (fixture: Fixture, shown: Shown) => void> = {
+const WAYS: Record<string, Way> = {
   allowRequest: ({ engine }, shown) => {
     engine.opts.allowRequest = (req, callback) => {
       shown.req = req;
@@ -261,20 +264,19 @@ const WAYS: Record<string, (fixture: Fixture, shown: Shown) => void> = {
       return "id";
     };
   },
-  "a replaced verify": ({ engine }, shown) => {
-    const { verify } = engine;
-    engine.verify = (req, isUpgrade, callback) => {
-      shown.req = req;
-      verify.call(engine, req, isUpgrade, callback);
-    };
-  },
-  "a replaced prepare": ({ engine }, shown) => {
-    const { prepare } = engine;
-    engine.prepare = (req) => {
-      shown.req = req;
-      prepare.call(engine, req);
-    };
-  },
+  ...Object.fromEntries(
+    ["verify", "prepare", "_applyMiddlewares", "handshake"].map((name): [string, Way] => [
+      `a replaced ${name}`,
+      ({ engine }, shown) => {
+        const server = internals(engine);
+        const original = server[name];
+        server[name] = (...args: any[]) => {
+          shown.req = args.find((arg) => arg instanceof IncomingMessage);
+          return original.apply(engine, args);
+        };
+      },
+    ]),
+  ),
   "a wrapped handleUpgrade": ({ engine }, shown) => {
     const { handleUpgrade } = engine;
     engine.handleUpgrade = (req, socket, head) => {

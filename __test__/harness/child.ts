@@ -27,13 +27,31 @@ export interface Child {
   finished: Promise<Finished>;
 }
 
+/** What a child process may have of its own. */
+export interface ChildSetting {
+  env?: NodeJS.ProcessEnv;
+  /** How many descriptors it may have open. */
+  maxDescriptors?: number;
+}
+
 /** Starts `fixtures/<name>` with the given implementation. */
 export function startFixture(
   implementation: Implementation,
   name: string,
   args: string[] = [],
+  setting: ChildSetting = {},
 ): Child {
-  return start(implementation, [join(FIXTURES, name), ...args]);
+  return start(implementation, [join(FIXTURES, name), ...args], setting);
+}
+
+/** Starts a fixture that reads its options from its first argument, and whose first line is the port that it listens on. */
+export async function startListening(
+  implementation: Implementation,
+  name: string,
+  options: object = {},
+): Promise<Child & { port: number }> {
+  const child = startFixture(implementation, name, [JSON.stringify(options)]);
+  return { ...child, port: Number(await child.nextLine()) };
 }
 
 /** Runs the ES module that `source` makes of the specifier of the implementation's ES entry. */
@@ -49,11 +67,19 @@ export function runModule(
   return start(implementation, ["--input-type=module", "--eval", text]).finished;
 }
 
-function start(implementation: Implementation, args: string[]): Child {
-  const child = spawn(process.execPath, args, {
+function start(
+  implementation: Implementation,
+  args: string[],
+  { env, maxDescriptors }: ChildSetting = {},
+): Child {
+  const command =
+    maxDescriptors === undefined
+      ? [process.execPath, ...args]
+      : ["sh", "-c", `ulimit -n ${maxDescriptors}; exec "$@"`, "sh", process.execPath, ...args];
+  const child = spawn(command[0] as string, command.slice(1), {
     // `--eval` resolves bare names from here.
     cwd: join(__dirname, "..", ".."),
-    env: { ...process.env, MODULE_PATH: implementation.modulePath },
+    env: { ...process.env, ...env, MODULE_PATH: implementation.modulePath },
     stdio: ["ignore", "pipe", "pipe"],
   });
   closeClientAfterTest(() => child.kill("SIGKILL"));
@@ -68,11 +94,23 @@ function start(implementation: Implementation, args: string[]): Child {
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     output.stderr += text;
   });
+  let isClosed = false;
+  child.on("close", () => {
+    isClosed = true;
+    wake();
+  });
   let taken = 0;
   const nextLine = async (): Promise<string> => {
     if (lines.length <= taken) {
-      const printed = new Promise<void>((resolve) => {
-        wake = () => lines.length > taken && resolve();
+      const printed = new Promise<void>((resolve, reject) => {
+        wake = () => {
+          if (lines.length > taken) {
+            resolve();
+          } else if (isClosed) {
+            reject(new Error(`the process ended without a further line: ${output.stderr}`));
+          }
+        };
+        wake();
       });
       await within(printed, () => `the process printed no further line: ${output.stderr}`);
     }

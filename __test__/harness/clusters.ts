@@ -10,7 +10,7 @@ import {
   describeOne,
   type Implementation,
   label,
-  load,
+  loadImplementation,
   selectedImplementations,
 } from "./implementations";
 import { internals } from "./internals";
@@ -88,7 +88,7 @@ export function describeMixtures(suite: string, body: (mixture: Implementation[]
     for (const implementation of selectedImplementations()) {
       const mixtures = [[implementation, implementation, implementation]];
       if (implementation.name === "sio-rs") {
-        mixtures.push([load("socket.io"), implementation, implementation]);
+        mixtures.push([loadImplementation("socket.io"), implementation, implementation]);
       }
       for (const mixture of mixtures) {
         const title = mixture.map(label).join(", ");

@@ -1,2 +1,5 @@
-// Express ships no types, and its tests need none.
+// These packages ship no types, and the tests need none.
 declare module "express";
+declare module "express-session";
+declare module "passport";
+declare module "passport-local";

@@ -50,8 +50,8 @@ function selectedNames(): Implementation["name"][] {
   return [only];
 }
 
-/** One of the two packages, whether the run tests it or not. */
-export function load(name: Implementation["name"]): Implementation {
+/** One of the two packages, whether this run tests it by itself or not. */
+export function loadImplementation(name: Implementation["name"]): Implementation {
   const modulePath = MODULE_PATHS[name];
   const callable = require(modulePath) as SocketIOModule;
   const { Server, Namespace, Socket } = callable;
@@ -74,7 +74,7 @@ export function describeBoth(suite: string, body: (implementation: Implementatio
 
 /** The packages that this run tests. */
 export function selectedImplementations(): Implementation[] {
-  return selectedNames().map(load);
+  return selectedNames().map(loadImplementation);
 }
 
 /** Opens one describe block of `suite`, whose cases count for `implementation`. */

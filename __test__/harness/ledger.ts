@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { tableRows } from "./table.cjs";
 
 /** One row of the table: the case that sio-rs does not pass, and why. */
 export interface LedgerRow {
@@ -25,16 +26,11 @@ export const LEDGER_PATH = join(__dirname, "..", "unsupported.md");
 
 /** Parses the table; a malformed row is an error, so that no difference is lost by a typing mistake. */
 export function parseLedger(markdown: string): LedgerRow[] {
-  const table = markdown.split("\n").filter((line) => line.startsWith("|"));
-  return table.slice(2).map((line) => {
-    const cells = line
-      .split(/(?<!\\)\|/)
-      .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll("\\|", "|"));
+  return tableRows(markdown).map(({ text, cells }) => {
     const [name = "", carrier = "", reason = ""] = cells;
     const cut = name.indexOf(SEPARATOR);
     if (cells.length !== 3 || cut < 0 || !CARRIERS.includes(carrier) || reason === "") {
-      throw new Error(`not a row "| suite › case | carrier | reason |": ${line}`);
+      throw new Error(`not a row "| suite › case | carrier | reason |": ${text}`);
     }
     return {
       suite: name.slice(0, cut),

@@ -1,7 +1,7 @@
 // The content encoding of the client's files is the one that npm's `accepts`, which socket.io asks, chooses.
 
 import { preferredEncoding } from "../../dist/accept-encoding";
-import { Random } from "./random-values";
+import { Random } from "../harness/random";
 
 const accepts = require("accepts") as (req: unknown) => {
   encodings(offered: readonly string[]): string | false;

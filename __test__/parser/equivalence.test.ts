@@ -2,7 +2,8 @@
 
 import * as npm from "socket.io-parser";
 import * as own from "../../dist/parser";
-import { Random, randomPacket, randomPacketText, randomValue } from "./random-values";
+import { Random } from "../harness/random";
+import { randomPacket, randomPacketText, randomValue } from "./random-values";
 
 const ROUNDS = 20_000;
 const SEED = 0x5eed;

@@ -1,29 +1,6 @@
 // Random packets and texts for the comparison with npm's parser. The same seed gives the same sequence.
 
-/** A pseudo-random source (mulberry32). */
-export class Random {
-  constructor(private state: number) {}
-
-  /** A number from 0 up to, but not including, 1. */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.next() * limit);
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
-
-  times<T>(most: number, make: () => T): T[] {
-    return Array.from({ length: this.below(most + 1) }, make);
-  }
-}
+import type { Random } from "../harness/random";
 
 const CHARACTERS = ["a", "Z", "0", "7", '"', "\\", "/", ",", "-", "[", "{", " ", "\n", "\u0000"];
 const ODD_CHARACTERS = ["é", "\u2028", "\u00a0", "\ufeff", "😀", "\ud800", "\udc00", "\u007f"];

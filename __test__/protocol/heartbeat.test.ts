@@ -161,4 +161,49 @@ describeBoth("engine heartbeat", (implementation) => {
     await upgraded;
     await peer.expectText("2");
   });
+
+  it("no ping comes before the pong of the one before, however long that takes", async () => {
+    const { peer } = await startBeating(implementation, { pingInterval: 20, pingTimeout: 2_000 });
+    await peer.expectText("2");
+    const second = peer.nextFrame();
+    let isPinged = false;
+    second.then(() => {
+      isPinged = true;
+    });
+    // The pings that must not come would come within this time.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(isPinged).toBe(false);
+    peer.send("3");
+    expect((await second).text).toBe("2");
+  });
+
+  it("one other packet extends the wait for a pong, the next one does not", async () => {
+    const { peer, session } = await startBeating(implementation, {
+      pingInterval: 30,
+      pingTimeout: 500,
+    });
+    const closed = once(session, "close");
+    await peer.expectText("2");
+    const heardAt: number[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const heard = once(session, "message");
+      peer.send("4no pong");
+      await heard;
+      heardAt.push(Date.now());
+    }
+    expect((await closed)[0]).toBe("ping timeout");
+    const [sinceFirst, sinceSecond] = heardAt.map((at) => Date.now() - at) as [number, number];
+    expect(sinceFirst).toBeGreaterThan(400); // 300 if the first had not extended it
+    expect(sinceSecond).toBeLessThan(450); // 500 if the second had
+  });
+
+  it("an unasked pong restarts the interval", async () => {
+    const { peer } = await startBeating(implementation, { pingInterval: 150, pingTimeout: 2_000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    peer.send("3");
+    const answered = Date.now();
+    await peer.expectText("2");
+    expect(Date.now() - answered).toBeGreaterThan(150 * TOLERANCE);
+  });
 });

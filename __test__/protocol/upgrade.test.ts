@@ -258,4 +258,62 @@ describeBoth("engine upgrade", (implementation) => {
     }
     expect(payload).toBe("2");
   });
+
+  it("the deadline of a pong counts on while a candidate probes", async () => {
+    const { session, probed } = await startUpgradable(implementation, {
+      pingInterval: 50,
+      pingTimeout: 200,
+    });
+    const closed = once(session, "close");
+    const peer = await probed();
+    expect((await closed)[0]).toBe("ping timeout");
+    expect(await peer.expectClose()).toBeUndefined();
+  });
+
+  it("upgrading is emitted at each probe, and a failed attempt tells nothing else", async () => {
+    const { session, probed } = await startUpgradable(implementation);
+    const log: string[] = [];
+    for (const event of ["upgrading", "upgrade", "close", "error"]) {
+      session.on(event, () => log.push(event));
+    }
+    const peer = await probed();
+    peer.send("2probe");
+    await peer.expectText("3probe");
+    peer.send("4no upgrade");
+    expect(await peer.expectClose()).toBeUndefined();
+    await eventually(() => !session.upgrading);
+    expect(log).toEqual(["upgrading", "upgrading"]);
+  });
+
+  it("a POST that is on its way at the switch loses its connection, and the session goes on", async () => {
+    const { polling, session, candidate } = await startUpgradable(implementation);
+    const peer = await candidate();
+    const post = polling.start("POST", { "Transfer-Encoding": "chunked" });
+    post.clientRequest.write("4half");
+    await eventually(() => session.transport.dataReq != null, "the POST did not arrive");
+    const old = session.transport;
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    await expect(post.response).rejects.toThrow();
+    expect([old.discarded, session.readyState]).toEqual([true, "open"]);
+    const heard = once(session, "message");
+    peer.send("4still here");
+    expect((await heard)[0]).toBe("still here");
+  });
+
+  it("packets with attachments are neither lost nor divided by the switch", async () => {
+    const { polling, session, probed } = await startUpgradable(implementation);
+    const peer = await probed();
+    for (let index = 0; index < 3; index += 1) {
+      session.send(`51-${index}`);
+      session.send(Buffer.from([index]));
+    }
+    peer.send("5");
+    for (let index = 0; index < 3; index += 1) {
+      await peer.expectText(`451-${index}`);
+      expect((await peer.nextFrame()).payload).toEqual(Buffer.from([index]));
+    }
+    expect((await polling.get()).status).toBe(400);
+  });
 });

@@ -1,17 +1,21 @@
-// The files beside this one are compiled against npm's `socket.io` and against sio-rs; neither may give an error, or miss an expected one.
+// The files beside this one are compiled against npm's `socket.io` and `engine.io`, and against sio-rs; neither may give an error, or miss an expected one.
 
 import { join } from "node:path";
 import * as ts from "typescript";
 
 const ROOT = join(__dirname, "..", "..");
-const FILES = ["construction.ts", "default-maps.ts", "event-maps.ts"];
+const FILES = ["construction.ts", "default-maps.ts", "engine.ts", "event-maps.ts"];
 /** A cold compiler on a busy machine. */
 const TIMEOUT_MS = 60_000;
 
 /** Where the package's name leads to. */
 const PACKAGES = {
   "socket.io": { "socket.io/*": [join(ROOT, "node_modules/socket.io/*")] },
-  "sio-rs": { "socket.io": [join(ROOT, "index")], "socket.io/dist/*": [join(ROOT, "dist/*")] },
+  "sio-rs": {
+    "socket.io": [join(ROOT, "index")],
+    "socket.io/dist/*": [join(ROOT, "dist/*")],
+    "engine.io": [join(ROOT, "engine")],
+  },
 };
 
 function compileWith(paths: ts.MapLike<string[]>): ts.Program {

@@ -21,16 +21,21 @@ export function computePath(options: AttachOptions): string {
   return options.addTrailingSlash === false ? path : `${path}/`;
 }
 
-/** Installs the listeners. */
-export function attachEngine(engine: Server, server: HttpServer, options: AttachOptions): void {
-  const path = computePath(options);
+/** Installs the listeners; `init` is called whenever the http server begins to listen. */
+export function attachEngine(
+  engine: Server,
+  server: HttpServer,
+  options: AttachOptions,
+  path: string,
+  init: () => void,
+): void {
   // The raw text is compared, as engine.io does: nothing is decoded or normalised.
   const isOurs = (req: IncomingMessage): boolean => (req.url as string).startsWith(path);
 
   const others = server.listeners("request");
   server.removeAllListeners("request");
   server.on("close", () => engine.close());
-  server.on("listening", () => engine._init());
+  server.on("listening", init);
   server.on("request", (req: IncomingMessage, res: ServerResponse) => {
     if (isOurs(req)) {
       engine.handleRequest(req, res);

@@ -1,15 +1,21 @@
 /**
  * A net.Socket whose descriptor the core has adopted: what remains for Node and for users.
  *
- * `server.getConnections` counts it, `httpServer.close()` waits for it, its addresses can be read, and destroying it drops the stream. It has
- * no handle, so nothing that is written to it leaves, and `end()` does nothing. If somebody may hold the socket it is that very object that
+ * `server.getConnections` counts it, `httpServer.close()` waits for it, its addresses can be read, and destroying or ending it drops the
+ * stream. It has no handle: what is written to it does not leave but destroys it. If somebody may hold the socket it is that very object that
  * remains. Otherwise (unseen.ts) a few facts do, and another socket is made of them when somebody asks: 104 bytes instead of 1,080.
  */
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
 import type { RequestSource } from "./deferred-request";
 import { addressOf } from "./request";
-import { type AcceptingServer, forgetSocket, StandIn, type StandInSource } from "./stand-in";
+import {
+  type AcceptingServer,
+  forgetSocket,
+  StandIn,
+  type StandInSource,
+  WITHOUT_HANDLE,
+} from "./stand-in";
 import type { WebSocketTransport } from "./transports";
 
 const kHusk = Symbol("husk");
@@ -93,6 +99,7 @@ class KeptSocket extends Husk {
     const socket: Tagged = this.stream;
     socket._sockname = localAddress;
     socket._getsockname = keptAddress;
+    Object.defineProperties(socket, WITHOUT_HANDLE);
     // Another engine on the same server ends upgrade streams that nobody has written to; the core has written this much.
     Object.defineProperty(socket, "_bytesDispatched", { value: written, configurable: true });
     socket[kHusk] = this;

@@ -1,5 +1,6 @@
-/** The engine on its own, as the package engine.io offers it. */
+/** The engine on its own, `sio-rs/engine`: what the package engine.io exports. */
 import { createServer, type Server as HttpServer } from "node:http";
+import * as parser from "engine.io-parser";
 import type { AttachOptions, ServerOptions } from "./options";
 import { Server } from "./server";
 
@@ -9,16 +10,20 @@ export type { AttachOptions, CookieOptions, ServerOptions, TransportName } from 
 export type { SendCallback } from "./outgoing";
 export type { Packet, PacketType } from "./payload";
 export type { EngineRequest } from "./request";
-export { Server } from "./server";
+export { type BaseServer, Server } from "./server";
 export type { ReadyState } from "./session";
 export { type SendOptions, Socket } from "./socket";
+export { transports } from "./transport-table";
 export { Transport } from "./transports";
+export { uServer } from "./userver";
+/** The codec of packets and payloads as engine.io has it, for clients and tests. Sessions do not use it: theirs is the core's. */
+export { parser };
 
 /** The revision of the Engine.IO protocol. */
 export const protocol = 4;
 
 /** Makes an engine and attaches it to an http server. */
-export function attach(server: HttpServer, options: AttachOptions & ServerOptions = {}): Server {
+export function attach(server: HttpServer, options?: AttachOptions & ServerOptions): Server {
   const engine = new Server(options);
   engine.attach(server, options);
   return engine;

@@ -5,20 +5,18 @@
 import { parse } from "node:querystring";
 import { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
-import type { Session } from "./session";
 
-/** The polling transport that the handshake of a session asks for. */
-export function pollingTransportFor(session: Session, req: EngineRequest): PollingTransport {
-  const { j } = req._query;
-  return typeof j === "string" ? new JsonpTransport(session, j) : new PollingTransport(session);
+/** The polling transport that the handshake of a session asks for. It belongs to no session yet. */
+export function createPolling({ _query: { j } }: Pick<EngineRequest, "_query">): PollingTransport {
+  return typeof j === "string" ? new JsonpTransport(j) : new PollingTransport();
 }
 
 class JsonpTransport extends PollingTransport {
   /** The call in the script, up to its argument. */
   private readonly head: string;
 
-  constructor(session: Session, j: string) {
-    super(session);
+  constructor(j: string) {
+    super();
     // Nothing but digits: the text is the peer's, and the script runs in somebody's page.
     this.head = `___eio[${j.replace(/[^0-9]/g, "")}](`;
   }

@@ -19,58 +19,15 @@ import {
 } from "./handshake";
 import { internHeaders } from "./header-pool";
 import { UnseenSocket } from "./husk";
-import { pollingTransportFor } from "./jsonp";
+import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
+import type { Transport } from "./transports";
 import { isUnseen, isUnseenRequest } from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
 
 const debug = debugModule("engine");
-
-/** Opens a session whose first GET is `req`. `connection` follows once that GET was answered. */
-export function openPollingSession(
-  server: Server,
-  req: EngineRequest,
-  refuse: ErrorCallback,
-): void {
-  identify(server, req, refuse, (id) => {
-    const session = new Socket(id, server, req, protocolOf(req));
-    session._open(pollingTransportFor(session, req));
-    internHeaders(req);
-    if (isUnseenRequest(server, req)) {
-      session._hideRequest(new AnsweredRequest(req));
-    }
-    server._register(session);
-    session.transport.onRequest(req);
-  });
-}
-
-/** Answers an upgrade request that was verified: a new session, an upgrade of one, or a WebSocket that is closed at once. */
-export function acceptWebSocket(
-  server: Server,
-  req: EngineRequest,
-  stream: Duplex,
-  head: Buffer,
-  headers: HeaderTable,
-  refuse: ErrorCallback,
-): void {
-  const handshake = checkHandshake(req, server.ws?.deflate);
-  if ("status" in handshake) {
-    abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
-    return;
-  }
-  const request = { server, req, stream, head, headers, handshake, refuse };
-  const { sid, transport } = req._query;
-  if (transport !== "websocket") {
-    debug("%s does not handle upgrade requests", transport);
-    takeStream(request, Role.Refused, undefined);
-  } else if (sid) {
-    upgradeSession(request, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
-  } else {
-    identify(server, req, refuse, (id) => openWebSocketSession(request, id));
-  }
-}
 
 /** An upgrade request on its way. */
 interface UpgradeRequest {
@@ -84,20 +41,123 @@ interface UpgradeRequest {
   refuse: ErrorCallback;
 }
 
-function openWebSocketSession(request: UpgradeRequest, id: string): void {
+/** Opens the session that has got an id; undefined when it was refused, or its client has gone. */
+type Opener = (id: string, refuse: ErrorCallback) => Socket | undefined;
+
+/** What {@link openSession} does for requests that are no polls. */
+const openers = new WeakMap<EngineRequest, Opener>();
+
+/**
+ * Answers an upgrade request that was verified: an upgrade of a session, or a WebSocket that is closed at once. For a new session
+ * `openNew` is called, which has to lead to {@link openSession}.
+ */
+export function acceptWebSocket(
+  request: Omit<UpgradeRequest, "handshake">,
+  openNew: () => void,
+): void {
+  const { server, req, stream } = request;
+  const handshake = checkHandshake(req, server.ws?.deflate);
+  if ("status" in handshake) {
+    abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
+    return;
+  }
+  claim(stream);
+  const upgrade = { ...request, handshake };
+  const { sid, transport } = req._query;
+  if (transport !== "websocket") {
+    debug("%s does not handle upgrade requests", transport);
+    takeStream(upgrade, Role.Refused, undefined);
+  } else if (sid) {
+    upgradeSession(upgrade, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
+  } else {
+    openers.set(req, (id, refuse) => openWebSocketSession({ ...upgrade, refuse }, id));
+    openNew();
+  }
+}
+
+/**
+ * Opens the session that a verified request asks for: on polling with `req` as its first GET, or over the WebSocket that waits for it.
+ * `connection` follows, on polling once that GET was answered.
+ *
+ * @param createTransport makes the transport of a polling session; a throw refuses it
+ * @returns the session; undefined when the session was refused or its client has gone
+ */
+export async function openSession(
+  server: Server,
+  req: EngineRequest,
+  refuse: ErrorCallback,
+  createTransport: () => Transport,
+): Promise<Socket | undefined> {
+  const open = openers.get(req);
+  openers.delete(req);
+  const protocol = protocolOf(req);
+  if (protocol === 3 && !server.opts.allowEIO3) {
+    refuse(ERRORS.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
+    return undefined;
+  }
+  let id: string;
+  try {
+    const given = server.generateId(req);
+    id = typeof given === "string" ? given : await given; // what need not wait does not
+    if (Object.hasOwn(server.clients, id)) {
+      // engine.io lets the second session replace the first, whose messages then reach nobody.
+      throw new Error("the session id is already in use");
+    }
+  } catch (error) {
+    refuse(ERRORS.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
+    return undefined;
+  }
+  if (open !== undefined) {
+    return open(id, refuse);
+  }
+  let transport: Transport;
+  try {
+    transport = createTransport();
+    if (!(transport instanceof PollingTransport)) {
+      throw new TypeError(
+        "sessions without a WebSocket need the transport that super.createTransport makes",
+      );
+    }
+  } catch (error) {
+    refuse(ERRORS.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
+    return undefined;
+  }
+  return openPollingSession(server, req, id, transport);
+}
+
+function openPollingSession(
+  server: Server,
+  req: EngineRequest,
+  id: string,
+  transport: PollingTransport,
+): Socket {
+  const session = new Socket(id, server, req, protocolOf(req));
+  session._open(transport);
+  internHeaders(req);
+  if (isUnseenRequest(server, req)) {
+    session._hideRequest(new AnsweredRequest(req));
+  }
+  server._register(session);
+  transport.onRequest(req);
+  return session;
+}
+
+function openWebSocketSession(request: UpgradeRequest, id: string): Socket | undefined {
   const { server, req } = request;
   const session = new Socket(id, server, req, protocolOf(req));
   const carrier = takeStream(request, Role.Direct, session);
-  if (carrier !== undefined) {
-    session._setCarrier(carrier);
-    if (carrier instanceof UnseenSocket) {
-      session._hideRequest(new DeferredRequest(req, carrier));
-    } else {
-      internHeaders(req);
-    }
-    server._register(session);
-    server.emit("connection", session);
+  if (carrier === undefined) {
+    return undefined;
   }
+  session._setCarrier(carrier);
+  if (carrier instanceof UnseenSocket) {
+    session._hideRequest(new DeferredRequest(req, carrier));
+  } else {
+    internHeaders(req);
+  }
+  server._register(session);
+  server.emit("connection", session);
+  return session;
 }
 
 function upgradeSession(request: UpgradeRequest, session: Socket | undefined): void {
@@ -124,7 +184,6 @@ function takeStream(
     stream.destroy();
     return undefined;
   }
-  claim(stream);
   if (server.ws?.isClosed) {
     abortHandshake(stream, 503, "Service Unavailable");
     return undefined;
@@ -171,42 +230,6 @@ function switchingProtocols(request: UpgradeRequest): string | undefined {
   }
   server.ws?.emit("headers", lines, req);
   return responseHead(lines);
-}
-
-/** Settles the protocol revision and the id of a session to be opened. */
-function identify(
-  server: Server,
-  req: EngineRequest,
-  refuse: ErrorCallback,
-  open: (id: string) => void,
-): void {
-  const protocol = protocolOf(req);
-  if (protocol === 3 && !server.opts.allowEIO3) {
-    refuse(ERRORS.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
-    return;
-  }
-  const fail = (error: unknown): void =>
-    refuse(ERRORS.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
-  const use = (id: string): void => {
-    if (Object.hasOwn(server.clients, id)) {
-      // engine.io lets the second session replace the first, whose messages then reach nobody.
-      fail(new Error("the session id is already in use"));
-    } else {
-      open(id);
-    }
-  };
-  let id: string | PromiseLike<string>;
-  try {
-    id = server.generateId(req);
-  } catch (error) {
-    fail(error);
-    return;
-  }
-  if (typeof id === "string") {
-    use(id);
-  } else {
-    Promise.resolve(id).then(use, fail);
-  }
 }
 
 const kClaimed = Symbol("claimed");

@@ -55,7 +55,7 @@ export class Outgoing {
         return;
       }
       const poll = current._takenPoll();
-      if (poll !== undefined && isCompressed(this.session, poll.req, packets)) {
+      if (poll !== undefined && isCompressed(current, poll.req, packets)) {
         poll.onAnswered = () => this.release(callbacks);
       } else {
         this.release(callbacks);
@@ -138,7 +138,11 @@ export class Outgoing {
 }
 
 /** Whether a poll response with these packets will be compressed, and so finishes later. */
-function isCompressed(session: Session, req: EngineRequest, packets: readonly Packet[]): boolean {
+function isCompressed(
+  transport: PollingTransport,
+  req: EngineRequest,
+  packets: readonly Packet[],
+): boolean {
   if (!packets.some(({ options }) => options?.compress)) {
     return false;
   }
@@ -146,5 +150,5 @@ function isCompressed(session: Session, req: EngineRequest, packets: readonly Pa
   for (const { data } of packets) {
     bytes += 1 + (typeof data === "string" ? Buffer.byteLength(data) : (data?.byteLength ?? 0));
   }
-  return encodingFor(session, req, bytes) !== undefined;
+  return encodingFor(transport.httpCompression, req, bytes) !== undefined;
 }

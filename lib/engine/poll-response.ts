@@ -28,23 +28,23 @@ export function acknowledge(session: Session, req: EngineRequest, res: ServerRes
   res.end("ok");
 }
 
-/** Answers a parked GET; `done` is called once when the answer was given to Node (compressed: when it has left, or cannot any more). */
+/** Answers a parked GET, compressed as `compression` says, the option or false; `done` is called once when the answer was given to Node (compressed: when it has left, or cannot any more). */
 export function respond(
   session: Session,
   req: EngineRequest,
   res: ServerResponse,
   body: string | Buffer,
-  compress: boolean,
+  compression: boolean | object | undefined,
   done: () => void,
 ): void {
   const type = typeof body === "string" ? "text/plain; charset=UTF-8" : "application/octet-stream";
   const headers: HeaderTable = { "Content-Type": type };
   const bytes = Buffer.byteLength(body);
-  const encoding = compress ? encodingFor(session, req, bytes) : undefined;
+  const encoding = encodingFor(compression, req, bytes);
   if (encoding !== undefined) {
     headers["Content-Encoding"] = encoding;
     res.writeHead(200, completeHeaders(session, req, headers));
-    compressInto(res, encoding, session.server.opts.httpCompression, body, done);
+    compressInto(res, encoding, compression, body, done);
     return;
   }
   headers["Content-Length"] = bytes;
@@ -53,13 +53,13 @@ export function respond(
   done();
 }
 
-/** How a body of `bytes` bytes that may be compressed will be: undefined means not at all. */
+/** How a body of `bytes` bytes will be compressed with the given option: undefined means not at all. */
 export function encodingFor(
-  session: Session,
+  compression: boolean | object | undefined,
   req: EngineRequest,
   bytes: number,
 ): "gzip" | "deflate" | undefined {
-  const options = session.server.opts.httpCompression as { threshold?: number } | boolean;
+  const options = compression as { threshold?: number } | boolean | undefined;
   // Without a threshold (`true`, `{}`) everything is compressed, one byte too.
   if (!options || bytes < ((options as { threshold?: number }).threshold ?? 0)) {
     return undefined;

@@ -12,6 +12,7 @@ import { barePayload, type ControlType, deliverPayload, type PacketReceiver } fr
 import { deliverBinaryPayload, deliverTextPayload } from "./payload-v3";
 import { acknowledge, respond } from "./poll-response";
 import { type EngineRequest, headerOf } from "./request";
+import type { Session } from "./session";
 import { Transport, type TransportState } from "./transports";
 
 const debug = debugModule("engine:polling");
@@ -72,6 +73,10 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   readonly name = "polling";
   /** Milliseconds that an orderly close waits for a GET. */
   closeTimeout = CLOSE_TIMEOUT_MS;
+  /** How many bytes the body of a POST may have; the option as it was when the session was opened. */
+  maxHttpBufferSize = 0;
+  /** How answers are compressed; the option as it was then. */
+  httpCompression: boolean | object | undefined = undefined;
   private state: TransportState = "open";
   /** At most two: one whose answer is on its way, one waiting. */
   private readonly polls: Poll[] = [];
@@ -102,12 +107,12 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     return this.data?.res ?? null;
   }
 
-  get maxHttpBufferSize(): number {
-    return this.session.server.opts.maxHttpBufferSize;
-  }
-
-  get httpCompression(): boolean | object | undefined {
-    return this.session.server.opts.httpCompression;
+  /** The session is being opened on this transport. */
+  _carry(session: Session): void {
+    const { opts } = session.server;
+    this.session = session;
+    this.maxHttpBufferSize = opts.maxHttpBufferSize;
+    this.httpCompression = opts.httpCompression;
   }
 
   override onRequest(req: EngineRequest): void {
@@ -328,7 +333,8 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
     poll.isTaken = true;
     poll.isAnswered = true;
-    respond(this.session, poll.req, poll.res, this.bodyOf(payload), compress, () => {
+    const compression = compress ? this.httpCompression : false;
+    respond(this.session, poll.req, poll.res, this.bodyOf(payload), compression, () => {
       poll.release();
       const index = this.polls.indexOf(poll);
       if (index >= 0) {

@@ -61,10 +61,13 @@ export function addressOf(socket: NetSocket | undefined): string | undefined {
   return address && addresses.intern(address);
 }
 
-/** Where Node keeps the headers it has built; it builds them when somebody first asks for `req.headers`. */
-const builtHeaders = Object.getOwnPropertySymbols(
+const ownSymbols = Object.getOwnPropertySymbols(
   new IncomingMessage(null as unknown as ConstructorParameters<typeof IncomingMessage>[0]),
-).find((symbol) => symbol.description === "kHeaders");
+);
+/** Where Node keeps the headers it has built; it builds them when somebody first asks for `req.headers`. */
+const builtHeaders = ownSymbols.find((symbol) => symbol.description === "kHeaders");
+/** Where it keeps how much of the raw list counts: `maxHeadersCount` cuts the rest off. */
+const countedHeaders = ownSymbols.find((symbol) => symbol.description === "kHeadersCount");
 
 /**
  * One header of a request, by its lower-case name. As long as nobody has asked for `req.headers` it is read from the raw list, so that
@@ -72,15 +75,18 @@ const builtHeaders = Object.getOwnPropertySymbols(
  */
 export function headerOf(req: IncomingMessage, name: string): string | undefined {
   const raw = req.rawHeaders;
+  const own = req as unknown as Record<symbol, unknown>;
   if (
     builtHeaders === undefined ||
+    countedHeaders === undefined ||
     !Array.isArray(raw) ||
-    (req as unknown as Record<symbol, unknown>)[builtHeaders] !== null
+    own[builtHeaders] !== null
   ) {
     return req.headers[name] as string | undefined;
   }
   let value: string | undefined;
-  for (let i = 0; i + 1 < raw.length; i += 2) {
+  const end = Math.min(raw.length, own[countedHeaders] as number);
+  for (let i = 0; i + 1 < end; i += 2) {
     const candidate = raw[i] as string;
     if (candidate.length === name.length && candidate.toLowerCase() === name) {
       if (value !== undefined) {

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import cors, { type CorsRequest } from "cors";
 import debugModule from "debug";
 import { currentLink, type Link } from "../link";
-import { attachEngine } from "./attach";
+import { attachEngine, computePath } from "./attach";
 import { deflateOptions } from "./deflate";
 import {
   abortRequest,
@@ -20,8 +20,9 @@ import {
   type ErrorCode,
   type ErrorContext,
 } from "./errors";
+import { createPolling } from "./jsonp";
 import { type Middleware, runMiddlewares } from "./middlewares";
-import { acceptWebSocket, openPollingSession } from "./open-session";
+import { acceptWebSocket, openSession } from "./open-session";
 import {
   type AttachOptions,
   completeOptions,
@@ -33,22 +34,50 @@ import { type EngineRequest, prepareRequest } from "./request";
 import type { Session } from "./session";
 import { generateSessionId } from "./session-id";
 import type { Socket } from "./socket";
+import { transports } from "./transport-table";
+import type { Transport } from "./transports";
 import { UpgradeResponse } from "./upgrade-response";
 import { verifyRequest } from "./verify";
 import { WebSocketGate } from "./websocket-gate";
 
 const debug = debugModule("engine");
 
-/** What each transport can be upgraded to. */
-const UPGRADES: Readonly<Record<string, readonly TransportName[]>> = {
-  polling: ["websocket", "webtransport"],
-};
+/** engine.io's name for what servers on other foundations than Node's http have in common with this one. */
+export type BaseServer = Server;
 
+/**
+ * engine.io's server. It may be extended: `verify`, `prepare`, `generateId`, `upgrades`, `handshake`, `createTransport`, `init`, `cleanup`,
+ * `_computePath` and `_applyMiddlewares` are asked wherever engine.io asks them. There is no `onWebSocket`: a stream belongs to the core
+ * from the 101 on, so everything is decided before it.
+ */
 export class Server extends EventEmitter {
   /** Error codes by name. */
   static readonly errors = ERRORS;
   /** Texts by error code. */
   static readonly errorMessages = ERROR_MESSAGES;
+
+  /** The methods that a request goes through, as they were when this was loaded. */
+  private static readonly plain = (({
+    handleRequest,
+    handleUpgrade,
+    prepare,
+    verify,
+    generateId,
+    handshake,
+    createTransport,
+    _applyMiddlewares,
+    emit,
+  }: Server) => ({
+    handleRequest,
+    handleUpgrade,
+    prepare,
+    verify,
+    generateId,
+    handshake,
+    createTransport,
+    _applyMiddlewares,
+    emit,
+  }))(Server.prototype);
 
   /** The options, read whenever they are needed: changes count from then on. */
   opts: EngineOptions;
@@ -77,7 +106,7 @@ export class Server extends EventEmitter {
         this.cors = this.middlewares[0]; // a function would be shown the requests
       }
     }
-    this._init();
+    this.init();
   }
 
   /** The link to the core, made when the first session is opened. */
@@ -94,7 +123,7 @@ export class Server extends EventEmitter {
 
   /** Captures the requests of an http server whose path is the engine's. */
   attach(server: HttpServer, options: AttachOptions = {}): void {
-    attachEngine(this, server, options);
+    attachEngine(this, server, options, this._computePath(options), () => this.init());
   }
 
   /** Handles a request, whatever its path. */
@@ -112,9 +141,9 @@ export class Server extends EventEmitter {
       } else if (request._query.sid) {
         (this.clients[request._query.sid] as Socket).transport.onRequest(request);
       } else {
-        openPollingSession(this, request, (failure, why) => {
-          this._reportError(request, failure as ErrorCode, why);
-          abortRequest(res, failure as ErrorCode);
+        const transport = request._query.transport as TransportName;
+        this.handshake(transport, request, (failure, why) => {
+          abortRequest(res, failure as ErrorCode, why);
         });
       }
     };
@@ -127,7 +156,9 @@ export class Server extends EventEmitter {
     const request = req as EngineRequest;
     stream.on("error", destroyOnError);
     // Only middlewares see the response, and it lives as long as the connection.
-    const res = this.middlewares.length > 0 ? new UpgradeResponse(request, stream) : undefined;
+    const isSeen =
+      this.middlewares.length > 0 || this._applyMiddlewares !== Server.plain._applyMiddlewares;
+    const res = isSeen ? new UpgradeResponse(request, stream) : undefined;
     const refuse: ErrorCallback = (code, context) => {
       this._reportError(request, code as ErrorCode, context);
       abortUpgrade(stream, code as ErrorCode, context);
@@ -137,13 +168,25 @@ export class Server extends EventEmitter {
         refuse(code, context);
       } else {
         res?.writeHead();
-        acceptWebSocket(this, request, stream, head, res?.table ?? {}, refuse);
+        const upgrade = {
+          server: this,
+          req: request,
+          stream,
+          head,
+          headers: res?.table ?? {},
+          refuse,
+        };
+        acceptWebSocket(upgrade, () => {
+          this.handshake("websocket", request, (failure, why) => {
+            abortUpgrade(stream, failure as ErrorCode, why);
+          });
+        });
       }
     });
   }
 
   /** Parses the query of a request into `req._query`. May be replaced. */
-  prepare(req: IncomingMessage): void {
+  protected prepare(req: IncomingMessage): void {
     prepareRequest(req);
   }
 
@@ -152,8 +195,8 @@ export class Server extends EventEmitter {
     this.middlewares.push(middleware);
   }
 
-  /** Decides whether a request is accepted. May be replaced. */
-  verify(req: EngineRequest, isUpgrade: boolean, callback: ErrorCallback): void {
+  /** Decides whether a request is accepted: `callback` gets an error code and its context, or nothing. May be replaced. */
+  protected verify(req: EngineRequest, isUpgrade: boolean, callback: ErrorCallback): void {
     verifyRequest(this, req, isUpgrade, callback);
   }
 
@@ -163,8 +206,9 @@ export class Server extends EventEmitter {
   }
 
   /** The transports that a session on `transport` may be upgraded to. */
-  upgrades(transport: string): TransportName[] {
-    return this.opts.allowUpgrades ? [...(UPGRADES[transport] ?? [])] : [];
+  upgrades(transport: TransportName): TransportName[] {
+    const known = Object.entries(transports).find(([name]) => name === transport);
+    return this.opts.allowUpgrades && known ? [...known[1].upgradesTo] : [];
   }
 
   /** Closes every session at once. New polling sessions are accepted as long as the http server runs. */
@@ -173,12 +217,65 @@ export class Server extends EventEmitter {
     for (const session of Object.values(this.clients)) {
       session.close(true);
     }
-    this.ws?.close();
+    this.cleanup();
     return this;
   }
 
-  /** Called at the beginning, and when the http server listens again after a `close`. */
-  _init(): void {
+  /**
+   * Opens the session that a verified request asks for, over WebSocket before the 101 is written. May be replaced, to refuse with
+   * `closeConnection(code)`, or to have something done first.
+   *
+   * @returns when the session was opened or refused, the transport of the session or undefined
+   */
+  protected async handshake(
+    transportName: TransportName,
+    req: EngineRequest,
+    closeConnection: ErrorCallback,
+  ): Promise<Transport | undefined> {
+    const refuse: ErrorCallback = (code, context) => {
+      this._reportError(req, code as ErrorCode, context);
+      closeConnection(code);
+    };
+    const session = await openSession(this, req, refuse, () =>
+      this.createTransport(transportName, req),
+    );
+    // The object for a WebSocket is made when somebody looks, and the engine itself does not.
+    return this.handshake === Server.plain.handshake ? undefined : session?.transport;
+  }
+
+  /**
+   * Makes the transport of a new polling session; a throw refuses the handshake. May be replaced, to change what `super.createTransport`
+   * gives. Not asked for WebSockets, whose transport is the core's.
+   */
+  protected createTransport(_transportName: TransportName, req: EngineRequest): Transport {
+    return createPolling(req);
+  }
+
+  /** The prefix of the paths that `attach` captures. May be replaced. */
+  protected _computePath(options: AttachOptions): string {
+    return computePath(options);
+  }
+
+  /** Calls `callback` when all middlewares have called `next`, with what the one said that failed. May be replaced. */
+  protected _applyMiddlewares(
+    req: IncomingMessage,
+    res: ServerResponse,
+    callback: (error?: any) => void,
+  ): void {
+    if (this.middlewares.length === 0) {
+      callback();
+    } else {
+      runMiddlewares(this.middlewares, req, res, callback);
+    }
+  }
+
+  /** Called by `close` when the sessions are closed: WebSockets are refused from now on. May be replaced. */
+  protected cleanup(): void {
+    this.ws?.close();
+  }
+
+  /** Called by the constructor, and when the http server listens again after a `close`. May be replaced. */
+  protected init(): void {
     this.ws?.close();
     this.ws = this.opts.transports.includes("websocket")
       ? new WebSocketGate(deflateOptions(this.opts.perMessageDeflate))
@@ -207,6 +304,7 @@ export class Server extends EventEmitter {
   /** Whether no code but the engine's own is shown requests. */
   _keepsRequestsToItself(): boolean {
     const { middlewares, ws } = this;
+    const { plain } = Server;
     return (
       (middlewares.length === 0 || (middlewares.length === 1 && middlewares[0] === this.cors)) &&
       !this.opts.allowRequest &&
@@ -218,6 +316,9 @@ export class Server extends EventEmitter {
       this.prepare === plain.prepare &&
       this.verify === plain.verify &&
       this.generateId === plain.generateId &&
+      this.handshake === plain.handshake &&
+      this.createTransport === plain.createTransport &&
+      this._applyMiddlewares === plain._applyMiddlewares &&
       this.emit === plain.emit
     );
   }
@@ -228,11 +329,7 @@ export class Server extends EventEmitter {
     isUpgrade: boolean,
     decide: ErrorCallback,
   ): void {
-    if (this.middlewares.length === 0) {
-      this.verify(req, isUpgrade, decide);
-      return;
-    }
-    runMiddlewares(this.middlewares, req, res, (error) => {
+    this._applyMiddlewares(req, res, (error) => {
       if (error) {
         decide(ERRORS.BAD_REQUEST, { name: "MIDDLEWARE_FAILURE" });
       } else {
@@ -241,7 +338,3 @@ export class Server extends EventEmitter {
     });
   }
 }
-
-/** The methods that a request goes through, as they were when this was loaded. */
-const { handleRequest, handleUpgrade, prepare, verify, generateId, emit } = Server.prototype;
-const plain = { handleRequest, handleUpgrade, prepare, verify, generateId, emit };

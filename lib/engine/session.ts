@@ -102,6 +102,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     const { opts, _link } = this.server;
     if (polling !== undefined) {
       this.current = polling;
+      polling._carry(this);
       this.setBit(UNANNOUNCED, true);
     }
     this._slot = _link.openSession(this);

@@ -47,8 +47,8 @@ const requestProperty: PropertyDescriptor = {
 export class Socket extends Session {
   /** The request of the handshake. May be replaced or deleted to save memory. */
   declare request: IncomingMessage;
-  /** The peer's address when the session was opened. */
-  readonly remoteAddress: string | undefined;
+  /** The peer's address when the session was opened. Undefined where there is none (unix sockets), though engine.io's types do not say so. */
+  readonly remoteAddress: string;
   _request: EngineRequest | HiddenRequest | null;
   /** The socket.io layer's object for this session, if it wants to know. */
   _requestUser: RequestUser | undefined = undefined;
@@ -61,7 +61,7 @@ export class Socket extends Session {
   ) {
     super(server);
     this._request = req;
-    this.remoteAddress = addressOf(req.socket);
+    this.remoteAddress = addressOf(req.socket) as string;
     Object.defineProperty(this, "request", requestProperty);
     this.setBit(TEXT_ONLY, Boolean(req._query.b64));
   }

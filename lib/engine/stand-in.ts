@@ -4,6 +4,7 @@
  * For Node it is the original in every respect that still counts: `server.getConnections` counts it, `httpServer.close()` waits for it.
  */
 import { Socket as NetSocket } from "node:net";
+import { destroyOnError } from "./errors";
 
 /** Node's own fields of an accepted socket and of its server. */
 interface OpenSocket extends NetSocket {
@@ -39,6 +40,7 @@ export class StandIn extends NetSocket {
 
   constructor(private readonly source: StandInSource) {
     super({ allowHalfOpen: true });
+    this.on("error", destroyOnError); // as on the original: a user who destroys it with an error does not end the process
     this.isLate = source.hasEnded;
     const socket = this as unknown as OpenSocket;
     const { server, remoteAddress: address, remotePort: port } = source;
@@ -73,6 +75,31 @@ export class StandIn extends NetSocket {
     }
   }
 }
+
+/** What a socket does by its handle, for one whose descriptor the core has. */
+export const WITHOUT_HANDLE: PropertyDescriptorMap & ThisType<NetSocket> = {
+  // What was sent leaves, and the stream ends with it.
+  _final: {
+    value(callback: () => void) {
+      this.once("finish", () => this.destroy());
+      callback();
+    },
+    configurable: true,
+  },
+  resetAndDestroy: {
+    value() {
+      return this.destroy();
+    },
+    configurable: true,
+  },
+  pending: {
+    get() {
+      return this.destroyed;
+    },
+    configurable: true,
+  },
+};
+Object.defineProperties(StandIn.prototype, WITHOUT_HANDLE);
 
 /** An accepted socket that no stand-in was made for is gone: what Node does when one is destroyed. */
 export function forgetSocket(server: AcceptingServer): void {

@@ -8,6 +8,7 @@ import type { Carrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import { LazyEmitter } from "./lazy-emitter";
 import { contentOf } from "./message";
+import type { TransportName } from "./options";
 import type { Packet } from "./payload";
 import type { EngineRequest } from "./request";
 import type { Session } from "./session";
@@ -19,14 +20,20 @@ const debug = debugModule("engine:ws");
 export type TransportState = "open" | "closing" | "closed";
 
 export abstract class Transport extends LazyEmitter {
+  /** engine.io's list of what this transport can be upgraded to; see `Server.upgrades`. */
+  static upgradesTo: TransportName[] = [];
+
   /** The name that clients ask for it by. */
   abstract readonly name: "polling" | "websocket";
   /** Set when an upgrade has replaced it. */
   discarded = false;
   private isHeldBack = false;
+  protected session: Session;
 
-  constructor(protected readonly session: Session) {
+  /** @param session the session it carries; a polling transport is made before its own, which it gets when that is opened */
+  constructor(session?: Session) {
     super();
+    this.session = session as Session;
   }
 
   /** The state of the transport, which may outlive its session by a closing handshake. */

@@ -1,9 +1,11 @@
-// Runs a test suite and counts it: the Rust tests with cargo, the TypeScript tests with Jest.
+// Runs a test suite and counts it, or lists what is in it: the Rust tests with cargo, the TypeScript tests with Jest.
 // A suite that cannot be run to its end counts as one failure, so that no total hides it.
 
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import contract from "../../__test__/harness/contract.cjs";
 import { ROOT, run } from "./command.mjs";
+import { StepFailure } from "./step.mjs";
 
 /** Past this a suite hangs; the slowest takes a tenth of it on two cores. */
 const SUITE_LIMIT_MS = 12 * 60 * 1_000;
@@ -19,11 +21,14 @@ const APART = {
   adapters: "__test__/ecosystem/adapters",
 };
 
+const JEST = join(ROOT, "node_modules", "jest", "bin", "jest.js");
 /**
  * @typedef {object} Tally
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
+ * @property {{name: string, passed: boolean}[]} outcomes of each test that ran, named as contract.md does;
+ *   those of Rust without their target
  * @property {string} [fault] why the suite did not run to its end
  */
 
@@ -34,7 +39,10 @@ export async function runCargoTest() {
     stdout: "both",
     limitMs: SUITE_LIMIT_MS,
   });
-  const tally = { passed: 0, failed: 0, skipped: 0 };
+  const tally = { passed: 0, failed: 0, skipped: 0, outcomes: [] };
+  for (const [, name, verdict] of output.matchAll(/^test (\S+)(?: - .*)? \.\.\. (ok|FAILED)/gm)) {
+    tally.outcomes.push({ name, passed: verdict === "ok" });
+  }
   // One line for each test binary and each crate's examples in docs.
   for (const [, passed, failed, ignored] of output.matchAll(
     /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm,
@@ -67,12 +75,10 @@ export async function runJest({
   const report = join(REPORTS, `jest-${name}.json`);
   mkdirSync(REPORTS, { recursive: true });
   rmSync(report, { force: true });
-  const others = Object.values(APART).map((folder) => `/${folder}/`);
-  const left = ["/node_modules/", ...ignored, ...(apart === undefined ? others : [])];
-  const selection = left.map((pattern) => `--testPathIgnorePatterns=${pattern}`);
+  const selection = leaveOut([...ignored, ...(apart === undefined ? Object.values(APART) : [])]);
   if (apart !== undefined) selection.push(`--roots=<rootDir>/${APART[apart]}`);
   const args = [
-    join(ROOT, "node_modules", "jest", "bin", "jest.js"),
+    JEST,
     "--json",
     `--outputFile=${report}`,
     ...selection,
@@ -80,6 +86,11 @@ export async function runJest({
   ];
   const { ok, timedOut } = await run(node, args, { env, limitMs: SUITE_LIMIT_MS });
   return withFault(readReport(report), ok, timedOut, "Jest failed before or after its tests");
+}
+
+/** @param {string[]} paths patterns, as Jest matches them */
+function leaveOut(paths) {
+  return ["/node_modules/", ...paths].map((path) => `--testPathIgnorePatterns=${path}`);
 }
 
 /** A test file that does not load holds no failed test: Jest counts it apart. */
@@ -90,10 +101,71 @@ function readReport(file) {
       passed: report.numPassedTests,
       failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
       skipped: report.numPendingTests,
+      outcomes: casesOf(report)
+        .filter(({ status }) => status === "passed" || status === "failed")
+        .map((assertion) => ({
+          name: contract.jestName(assertion),
+          passed: assertion.status === "passed",
+        })),
     };
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
+    return { passed: 0, failed: 0, skipped: 0, outcomes: [] };
   }
+}
+
+function casesOf(report) {
+  return report.testResults.flatMap(({ assertionResults }) => assertionResults);
+}
+
+/**
+ * The names of all cases of Jest but those of the browser. The files are loaded and no case is run.
+ *
+ * @returns {Promise<string[]>} named as contract.md does
+ */
+export async function listJestCases() {
+  const file = join(REPORTS, "jest-list.json");
+  mkdirSync(REPORTS, { recursive: true });
+  rmSync(file, { force: true });
+  const matchesNothing = "--testNamePattern=(?!)";
+  const args = [
+    JEST,
+    "--json",
+    `--outputFile=${file}`,
+    matchesNothing,
+    ...leaveOut([APART.browser]),
+  ];
+  const { ok, output } = await run(process.execPath, args, {
+    stdout: "keep",
+    stderr: "keep",
+    env: { COMPAT_ONLY: "sio-rs" },
+    limitMs: SUITE_LIMIT_MS,
+  });
+  if (!ok) {
+    throw new StepFailure(
+      `The test files do not load:\n${output.trimEnd()}\n`,
+      "Build with: npm run build; then see: npx jest",
+    );
+  }
+  return casesOf(JSON.parse(readFileSync(file, "utf8"))).map(contract.jestName);
+}
+
+/**
+ * The paths of all Rust tests but the examples in docs. They are compiled and none is run.
+ *
+ * @returns {Promise<string[]>} `<target>::<path of the test>`
+ */
+export async function listCargoTests() {
+  const args = ["test", "--workspace", "--tests", "--no-run", "--message-format=json"];
+  const { ok, output } = await run("cargo", args, { stdout: "keep", limitMs: SUITE_LIMIT_MS });
+  if (!ok) throw new StepFailure("The Rust tests do not compile", "See: cargo test --no-run");
+  const names = [];
+  for (const line of output.split("\n").filter((text) => text.startsWith("{"))) {
+    const { executable, target } = JSON.parse(line);
+    if (!executable) continue;
+    const { output: list } = await run(executable, ["--list"], { stdout: "keep" });
+    for (const [, name] of list.matchAll(/^(\S+): test$/gm)) names.push(`${target.name}::${name}`);
+  }
+  return names;
 }
 
 function withFault(tally, ok, timedOut, fault) {

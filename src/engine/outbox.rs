@@ -54,11 +54,11 @@ impl Entry {
         Self::raw(frames.into())
     }
 
-    /// A packet that is not a message.
+    /// A packet that is not a message. A polling payload that holds it may be compressed, as with Engine.IO.
     pub fn packet(packet_type: PacketType, data: &[u8]) -> Self {
         let mut frames = Vec::with_capacity(frame_len(data.len().saturating_add(1)));
         append_text_frame(&mut frames, packet_type, data);
-        Self::raw(frames.into())
+        Self::raw(frames.into()).flagged(true, false)
     }
 
     /// Bytes that only a stream can carry: an HTTP response, a WebSocket control frame.

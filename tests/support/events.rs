@@ -44,6 +44,11 @@ impl Event {
     pub fn respond(slot: u32, request: u32, payload: &str) -> Self {
         Self::Respond { slot, request, payload: payload.to_owned(), compress: false }
     }
+
+    /// One that holds a packet of the protocol, which may be compressed.
+    pub fn respond_compressible(slot: u32, request: u32, payload: &str) -> Self {
+        Self::Respond { slot, request, payload: payload.to_owned(), compress: true }
+    }
 }
 
 /// The events of one drain.

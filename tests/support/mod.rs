@@ -150,7 +150,7 @@ impl Js {
                 .open(slot, Options { is_websocket: false, ..options })
                 .poll(slot, 0),
         );
-        assert_eq!(self.event(), Event::respond(slot, 0, "0{}"));
+        assert_eq!(self.event(), Event::respond_compressible(slot, 0, "0{}"));
         slot
     }
 

@@ -109,7 +109,7 @@ impl Bench {
     fn polling() -> Self {
         let mut bench = Self::new(false, Protocol::V4);
         bench.poll(0);
-        assert_eq!(bench.events(), ["respond 0 0{}"]);
+        assert_eq!(bench.events(), ["respond 0 0{} compressed"]);
         bench
     }
 

@@ -125,6 +125,7 @@ impl Shard {
                     .connection(conn)
                     .is_some_and(|connection| connection.owner == owner)
                 {
+                    self.write_last(conn);
                     self.stream_ended(conn, StreamEnd::Broken);
                 }
             }

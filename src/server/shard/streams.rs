@@ -193,6 +193,19 @@ impl Shard {
         }
     }
 
+    /// A stream is about to be dropped: what was sent before leaves as far as the kernel takes it at once. The stream under a bridge is gone
+    /// already.
+    pub(super) fn write_last(&mut self, conn: u32) {
+        #[cfg(unix)]
+        if let Some(connection) = self.connections.connection(conn)
+            && matches!(connection.carrier, Carrier::Descriptor(_))
+        {
+            self.write(conn);
+        }
+        #[cfg(not(unix))]
+        let _ = conn;
+    }
+
     /// Writes what waits for a stream of a session. False if the stream is broken.
     pub(super) fn flush_stream(
         &mut self,

@@ -24,6 +24,7 @@ use crate::server::slots::Slots;
 const OPEN: u32 = 1;
 const SEND: u32 = 2;
 const CLOSE: u32 = 9;
+const CONN_DESTROY: u32 = 17;
 const CLOSED: u32 = 2;
 const ENDED: u32 = 3;
 const CONN_ENDED: u32 = 4;
@@ -101,6 +102,26 @@ fn a_peer_that_never_answers_our_close_frame_is_dropped_after_thirty_seconds() {
         peer.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"101\x81\x030{}\x88\0");
         assert_eq!(bench.gauges.read(), Counters::default());
+    });
+}
+
+#[test]
+fn what_was_sent_before_a_stream_is_destroyed_leaves() {
+    on_paused_time(async {
+        let mut bench = Bench::new();
+        let slot = bench.link.reserve_slot();
+        bench.submit(OPEN, &[slot, 25_000, 20_000, 10_000, 1_000, 2], b"{}");
+        let (server, mut peer) = UnixStream::pair().unwrap();
+        let conn = bench.link.adopt(server.as_fd(), Role::Direct, slot, b"101", b"", None).unwrap();
+        drop(server);
+        let mut commands = Vec::new();
+        append_record(&mut commands, SEND, 0, &[slot, 1, 2], b"hi");
+        append_record(&mut commands, CONN_DESTROY, 0, &[conn], b"");
+        bench.link.submit(&commands).unwrap();
+        bench.expect(CONN_ENDED).await;
+        let mut bytes = Vec::new();
+        peer.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"101\x81\x030{}\x81\x034hi");
     });
 }
 

@@ -99,14 +99,14 @@ fn the_heartbeat_times_out_also_while_no_get_waits() {
     let mut bench = Bench::polling();
     bench.pass(1_000).poll(1);
     // The first event only sees whether JavaScript takes it.
-    assert_eq!(bench.events(), ["sent 0", "respond 1 2"]);
+    assert_eq!(bench.events(), ["sent 0", "respond 1 2 compressed"]);
     bench.session.heartbeat_received(bench.now);
     bench.pass(1_500);
     assert_eq!(bench.events(), ["sent 0", "closed: ping timeout"]);
 
     let mut bench = Bench::polling();
     bench.poll(1).pass(1_000);
-    assert_eq!(bench.events(), ["respond 1 2"]);
+    assert_eq!(bench.events(), ["respond 1 2 compressed"]);
     bench.poll(2).pass(500);
     assert_eq!(bench.events(), ["respond 2 1", "closed: ping timeout"]);
 }

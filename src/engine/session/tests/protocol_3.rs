@@ -14,7 +14,7 @@ fn open(is_websocket: bool) -> Bench {
         assert!(bench.session.attach(CONN, Bytes::from_static(b"101")));
         assert_eq!(bench.written(CONN), ["101", "0{}"]);
     } else {
-        assert_eq!(bench.poll(0).events(), ["respond 0 3:0{}"]);
+        assert_eq!(bench.poll(0).events(), ["respond 0 3:0{} compressed"]);
     }
     bench
 }
@@ -43,7 +43,7 @@ fn the_client_pings_and_is_answered() {
 fn a_ping_in_a_post_is_answered_by_the_poll() {
     let mut bench = open(false);
     bench.pass(1_400).poll(1).session.heartbeat_received(1_400);
-    assert_eq!(bench.flush().events(), ["respond 1 1:3"]);
+    assert_eq!(bench.flush().events(), ["respond 1 1:3 compressed"]);
     bench.pass(1_499);
     assert!(bench.events().is_empty());
     bench.pass(1);
@@ -99,7 +99,7 @@ fn a_poll_with_a_binary_message_is_answered_with_bytes() {
 #[test]
 fn a_client_that_takes_only_text_gets_base64() {
     for (protocol, expected) in
-        [(Protocol::V3, "3:0{}2:4x6:b4AQI="), (Protocol::V4, "0{}|4x|bAQI=")]
+        [(Protocol::V3, "3:0{}2:4x6:b4AQI= compressed"), (Protocol::V4, "0{}|4x|bAQI= compressed")]
     {
         let mut bench = Bench::new(false, protocol);
         let config = Config { protocol, supports_binary: false, ..Config::default() };

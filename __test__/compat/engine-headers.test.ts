@@ -1,0 +1,118 @@
+// Who has the last word on the headers of a handshake: cookie option, middlewares and header events, on a poll's answer
+// and on the 101; and what the response that middlewares see on an upgrade does with what they write to it.
+
+import type { ServerResponse } from "node:http";
+import type { ServerOptions } from "socket.io";
+import { type BareEngine, startBareEngine } from "../harness/bare-engine";
+import { once } from "../harness/events";
+import { describeBoth, type Implementation, it } from "../harness/implementations";
+import { PollingPeer } from "../harness/polling-peer";
+import { request } from "../harness/raw-http";
+import { RawWebSocket } from "../harness/raw-websocket";
+import { joinPair, startServer } from "../harness/servers";
+
+type Headers = Record<string, string>;
+type Middleware = (req: unknown, res: ServerResponse, next: (error?: Error) => void) => void;
+
+const POLLING = "/socket.io/?EIO=4&transport=polling";
+
+async function startWith(
+  implementation: Implementation,
+  options: object,
+  middleware?: Middleware,
+): Promise<BareEngine> {
+  const server = await startBareEngine(implementation, options as Partial<ServerOptions>);
+  if (middleware !== undefined) {
+    server.engine.use(middleware as never);
+  }
+  return server;
+}
+
+describeBoth("engine headers", (implementation) => {
+  it("the cookie is there before initial_headers, which may add another", async () => {
+    const { engine, port } = await startWith(implementation, { cookie: true });
+    engine.on("initial_headers", (headers: Headers) => {
+      headers["set-cookie"] = "mine=1";
+    });
+    const { headers, text } = await request(port, { path: POLLING });
+    const { sid } = JSON.parse(text.slice(1));
+    expect(headers["set-cookie"]).toEqual([`io=${sid}; Path=/; HttpOnly; SameSite=Lax`, "mine=1"]);
+  });
+
+  it("the cookie's value is percent-encoded, any truthy httpOnly counts, and path: false leaves the path out", async () => {
+    const { engine, port } = await startWith(implementation, {
+      cookie: { name: "own", httpOnly: "yes", path: false },
+    });
+    (engine as any).generateId = () => "a b;c";
+    const { headers } = await request(port, { path: POLLING });
+    expect(headers["set-cookie"]).toEqual(["own=a%20b%3Bc; HttpOnly; SameSite=Lax"]);
+  });
+
+  it("on polling a header event replaces a middleware's header, whatever its case", async () => {
+    const { engine, port } = await startWith(implementation, {}, (_req, res, next) => {
+      res.setHeader("Set-Cookie", ["a=1", "b=2"]);
+      res.setHeader("X-Kept", "1");
+      next();
+    });
+    engine.on("headers", (headers: Headers) => {
+      headers["set-cookie"] = "c=3";
+    });
+    const { headers } = await request(port, { path: POLLING });
+    expect([headers["set-cookie"], headers["x-kept"]]).toEqual([["c=3"], "1"]);
+  });
+
+  it("the way of a client that upgrades gives one initial_headers and at least three headers", async () => {
+    const running = await startServer(implementation);
+    const counts = { initial_headers: 0, headers: 0 };
+    for (const event of ["initial_headers", "headers"] as const) {
+      running.io.engine.on(event, () => {
+        counts[event] += 1;
+      });
+    }
+    const upgraded = new Promise<void>((resolve) => {
+      running.io.engine.once("connection", (session: any) => session.once("upgrade", resolve));
+    });
+    await joinPair(running, "/", { transports: ["polling", "websocket"] });
+    await upgraded;
+    expect(counts.initial_headers).toBe(1);
+    expect(counts.headers).toBeGreaterThanOrEqual(3);
+  });
+
+  it("a middleware that fails after it has sent headers has its answer ended as it is", async () => {
+    const { engine, port } = await startWith(implementation, {}, (_req, res, next) => {
+      res.writeHead(418, { "X-Mine": "1" });
+      next(new Error("too late"));
+    });
+    const refused = once(engine, "connection_error");
+    const { status, headers, text } = await request(port, { path: POLLING });
+    expect([status, headers["x-mine"], text]).toEqual([418, "1", ""]);
+    expect((await refused)[0].code).toBe(3);
+  });
+
+  it("a middleware starts later than the listeners of its request", async () => {
+    const log: string[] = [];
+    const { httpServer, port } = await startWith(implementation, {}, (_req, _res, next) => {
+      log.push("middleware");
+      next();
+    });
+    httpServer.on("request", () => log.push("listener"));
+    await PollingPeer.open(port);
+    expect(log).toEqual(["listener", "middleware"]);
+  });
+
+  it("the response of an upgrade tells names apart by case, and writes nothing but headers", async () => {
+    const seen: unknown[] = [];
+    const { port } = await startWith(implementation, {}, (req: any, res, next) => {
+      res.setHeader("X-Mine", "1");
+      seen.push(res.getHeader("X-Mine"), res.getHeader("x-mine"));
+      seen.push(res.req === req, res.socket === req.socket);
+      res.write("no such body");
+      res.writeHead(500);
+      next();
+    });
+    const peer = await RawWebSocket.open(port);
+    expect(peer.head.split("\r\n").at(-1)).toBe("X-Mine: 1");
+    await peer.expectText(/^0\{/);
+    expect(seen).toEqual(["1", undefined, true, true]);
+  });
+});
