@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use sio::codec::engine_io::{
-    BinaryForm, Packet, PacketData, PacketError, PacketType, Packets, append_binary,
-    append_binary_frame, append_text, append_text_frame, v3,
+    BinaryForm, Packet, PacketData, PacketDecoder, PacketError, PacketType, Packets, StreamPacket,
+    append_binary, append_binary_frame, append_prefixed, append_text, append_text_frame, v3,
 };
 use sio::codec::websocket::{
     Compression, DeflateParameters, Deflater, Expected, FrameHeader, Incoming, Inflater, Input,
@@ -184,6 +184,57 @@ fn check_v3(items: &[Result<Packet<'_>, PacketError>]) {
         payload => v3::TextPackets::new(payload.expect("text is UTF-8")).flatten().collect(),
     };
     assert!(again.iter().eq(sent));
+}
+
+/// Packets on a stream of WebTransport: however the stream is cut into reads, the same comes out, nothing over the limit does,
+/// and what came out is the same after it was framed and read again. The first byte says how the stream is cut.
+pub(crate) fn webtransport_decode(data: &[u8]) {
+    const MAX_PACKET_BYTES: usize = 1_000;
+    let Some((&cut, bytes)) = data.split_first() else { return };
+    let whole = decode_stream(MAX_PACKET_BYTES, [bytes]);
+    let in_pieces = decode_stream(MAX_PACKET_BYTES, bytes.chunks(usize::from(cut).max(1)));
+    assert_eq!(whole, in_pieces);
+    assert!(whole.iter().rev().skip(1).all(Result::is_ok));
+
+    let mut frames = Vec::new();
+    for (is_binary, packet) in whole.iter().flatten() {
+        // What is no UTF-8 grows when it is replaced: three bytes for one.
+        assert!(packet.len() <= if *is_binary { MAX_PACKET_BYTES } else { 3 * MAX_PACKET_BYTES });
+        assert!(*is_binary || std::str::from_utf8(packet).is_ok());
+        let opcode = if *is_binary { Opcode::Binary } else { Opcode::Text };
+        append_frame(&mut frames, opcode, &[packet]);
+    }
+    let mut stream = Vec::new();
+    append_prefixed(&mut stream, &frames);
+    let again = decode_stream(usize::MAX, [&*stream]);
+    let sent = whole.iter().filter_map(|packet| packet.as_ref().ok());
+    // A byte order mark that stood behind another is the first one now, and a packet that was nothing else is empty.
+    if sent.clone().all(|(_, packet)| !packet.is_empty() && !packet.starts_with(b"\xef\xbb\xbf")) {
+        assert!(again.iter().flatten().eq(sent));
+    }
+}
+
+fn decode_stream<'a>(
+    max_packet_bytes: usize,
+    reads: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Result<(bool, Vec<u8>), PacketError>> {
+    let mut decoder = PacketDecoder::new(max_packet_bytes as u64);
+    let mut items = Vec::new();
+    for read in reads {
+        let mut read = read.to_vec();
+        let mut input = Input::new(&mut read);
+        loop {
+            match decoder.decode(&mut input) {
+                Ok(Some(StreamPacket::Text(text))) => {
+                    items.push(Ok((false, text.as_bytes().to_vec())));
+                }
+                Ok(Some(StreamPacket::Binary(bytes))) => items.push(Ok((true, bytes.to_vec()))),
+                Ok(None) => break,
+                Err(error) => items.push(Err(error)),
+            }
+        }
+    }
+    items
 }
 
 /// Commands: an error is the last item, and no list or part is longer than the buffer that it came from.

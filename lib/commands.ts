@@ -207,6 +207,17 @@ export class CommandWriter extends CommandBuffer {
     this.commit(KIND.bridgeData, wantsWord ? 1 : 0, at, at + HEAD + 8 + bytes.byteLength);
   }
 
+  /** A message that came over a WebSocket whose frames are not the core's. */
+  bridgeMessage(conn: number, content: Uint8Array, isBinary: boolean, wantsWord: boolean): void {
+    const length = content.byteLength + 1;
+    const at = this.begin(HEAD + 2 * 4 + length);
+    this.words[(at >> 2) + 2] = conn;
+    this.words[(at >> 2) + 3] = length;
+    this.buffer[at + HEAD + 8] = isBinary ? 1 : 0;
+    this.buffer.set(content, at + HEAD + 9);
+    this.commit(KIND.bridgeData, wantsWord ? 1 : 0, at, at + HEAD + 8 + length);
+  }
+
   /** The peer of a bridge has half-closed. */
   bridgeEof(conn: number): void {
     this.one(KIND.bridgeEof, 0, conn);

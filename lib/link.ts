@@ -5,7 +5,13 @@
 import timers from "node:timers";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
-import { type BindingLink, type Counters, type DeflateParameters, loadBinding } from "./native";
+import {
+  type BindingLink,
+  type Counters,
+  type DeflateParameters,
+  loadBinding,
+  type PacketPrefix,
+} from "./native";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
 export type { Counters } from "./native";
@@ -21,6 +27,14 @@ export enum Role {
   Candidate = 1,
   /** Accepted only to be closed in WebSocket's own words. */
   Refused = 2,
+}
+
+/** How packets stand in what a message bridge hands to the core. */
+export enum Framing {
+  /** As on a stream of WebTransport, cut anywhere. */
+  Prefixed = 1,
+  /** One whole message at a time. */
+  Whole = 2,
 }
 
 /** A native broadcast of the current turn, asked when somebody reads `writable`. */
@@ -130,6 +144,17 @@ export class Link {
     this.commands.submit();
     const head = Buffer.from(response, "latin1");
     return this.openStream(this.binding.bridge(role, slot, head, input, deflate), sink);
+  }
+
+  /** Opens a stream whose packets JavaScript carries. What goes out is prefixed, whole packets at a time. */
+  messageBridge(role: Role, slot: number, framing: Framing, sink: StreamSink): number {
+    this.commands.submit();
+    return this.openStream(this.binding.messageBridge(role, slot, framing), sink);
+  }
+
+  /** The prefix of the first packet of a WebTransport stream; see {@link BindingLink.packetPrefix}. */
+  packetPrefix(bytes: Buffer, maxPacketBytes: number): PacketPrefix | null {
+    return this.binding.packetPrefix(bytes, maxPacketBytes);
   }
 
   /** A number for a namespace, never used twice in a process. */

@@ -33,6 +33,14 @@ export interface BindingLink {
     input: Buffer,
     deflate: DeflateParameters | undefined,
   ): number;
+  /** Opens a stream whose packets JavaScript carries, framed so. Returns its number. */
+  messageBridge(role: number, slot: number, framing: number): number;
+  /**
+   * The prefix of the packet at the start of `bytes` of a WebTransport stream; nothing while there are too few.
+   *
+   * @throws an Error when there is none: the packet is empty or over the limit
+   */
+  packetPrefix(bytes: Buffer, maxPacketBytes: number): PacketPrefix | null;
   /**
    * Fills `target` with packed events; returns the bytes written, or minus the bytes needed when the first unit does not fit. Records are
    * whole words: an odd number says that more is left, which is to be drained in a later turn of the event loop.
@@ -68,6 +76,16 @@ export interface DeflateParameters {
   strategy: number;
   /** How many compressors a thread keeps. */
   maxCompressors: number;
+}
+
+/** What stands before a packet on a stream of WebTransport. */
+export interface PacketPrefix {
+  /** The packet is a binary message; else it is text. */
+  isBinary: boolean;
+  /** Where the packet begins. */
+  start: number;
+  /** How many bytes it has. */
+  length: number;
 }
 
 /** What the core holds at this moment, over all links of the process. */

@@ -4,10 +4,11 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use sio::codec::engine_io::{
-    BinaryForm, Packet, PacketData, PacketError, PacketType, Packets, append_binary,
-    append_binary_frame, append_frames, append_text, append_text_frame, v3,
+    BinaryForm, Packet, PacketData, PacketDecoder, PacketError, PacketType, Packets, StreamPacket,
+    append_binary, append_binary_frame, append_frames, append_prefixed, append_text,
+    append_text_frame, v3,
 };
-use sio::codec::websocket::{Opcode, ServerFrames};
+use sio::codec::websocket::{Input, Opcode, ServerFrames};
 
 #[derive(Clone, Debug)]
 enum Sent {
@@ -64,6 +65,41 @@ proptest! {
                 _ => Packet::decode_text(std::str::from_utf8(message).unwrap()),
             })
             .collect();
+        prop_assert_eq!(decoded, expected);
+    }
+
+    #[test]
+    fn packets_pass_through_webtransport_unchanged_however_the_stream_is_cut(
+        sent in vec(sent(), 1..8),
+        cut in 1_usize..300,
+    ) {
+        let mut frames = Vec::new();
+        for packet in &sent {
+            match packet {
+                Sent::Text(packet_type, text) => append_text_frame(&mut frames, *packet_type, text.as_bytes()),
+                Sent::Binary(bytes) => {
+                    // There are no empty packets, and a server sends none over WebTransport that its client would take.
+                    let bytes = if bytes.is_empty() { &[0][..] } else { bytes };
+                    append_binary_frame(&mut frames, BinaryForm::Bytes, bytes);
+                }
+            }
+        }
+        let mut stream = Vec::new();
+        append_prefixed(&mut stream, &frames);
+        let expected: Vec<_> =
+            ServerFrames::new(&frames).map(|(opcode, packet)| (opcode, packet.to_vec())).collect();
+
+        let mut decoder = PacketDecoder::new(u64::MAX);
+        let mut decoded = Vec::new();
+        for read in stream.chunks_mut(cut) {
+            let mut input = Input::new(read);
+            while let Some(packet) = decoder.decode(&mut input).unwrap() {
+                decoded.push(match packet {
+                    StreamPacket::Text(text) => (Opcode::Text, text.as_bytes().to_vec()),
+                    StreamPacket::Binary(bytes) => (Opcode::Binary, bytes.to_vec()),
+                });
+            }
+        }
         prop_assert_eq!(decoded, expected);
     }
 

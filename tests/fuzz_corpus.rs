@@ -37,6 +37,11 @@ fn payloads_of_revision_3() {
 }
 
 #[test]
+fn packets_of_webtransport() {
+    replay("webtransport_decode", checks::webtransport_decode, MANY);
+}
+
+#[test]
 fn commands() {
     replay("commands_decode", checks::commands_decode, MANY);
 }

@@ -72,9 +72,11 @@ describeBoth("engine entry", (implementation) => {
   });
 
   it("transports tells what can be upgraded to what", () => {
-    const { polling, websocket } = module.transports;
+    const { polling, websocket, webtransport } = module.transports;
+    expect(Object.keys(module.transports)).toEqual(["polling", "websocket", "webtransport"]);
     expect(polling.upgradesTo).toEqual(["websocket", "webtransport"]);
     expect((websocket as any).upgradesTo).toEqual([]);
+    expect((webtransport as any).upgradesTo).toEqual([]);
     expect([
       (polling as any).prototype.handlesUpgrades,
       Boolean(Object.getOwnPropertyDescriptor(websocket.prototype, "handlesUpgrades")),

@@ -254,7 +254,7 @@ const WAYS: Record<string, Way> = {
     });
   },
   "headers of engine.ws": ({ engine }, shown) => {
-    engine.ws?.on("headers", (_lines, req) => {
+    engine.ws?.on?.("headers", (_lines, req) => {
       shown.req = req;
     });
   },

@@ -49,6 +49,22 @@ describeBoth("process exit", (implementation) => {
     }
   }
 
+  for (const [scenario, lines] of [
+    ["the client closes", ["open", "alive", "transport close"]],
+    ["the server closes", ["open", "alive", "closed by the server", "forced close"]],
+    ["io closes", ["open", "alive", "closed by the server", "forced close"]],
+    ["refused", ["closed by the server"]],
+    ["no stream", ["closed by the server"]],
+  ] as const) {
+    it(`a session of webtransport keeps the process until its end: ${scenario}`, async () => {
+      const { finished } = startFixture(implementation, "webtransport.cjs", [scenario]);
+      const { stdout, ...rest } = await finished;
+      // Which of the two notes of an end is the first is nobody's affair.
+      expect(stdout.trim().split("\n").sort()).toEqual([...lines].sort());
+      expect(rest).toMatchObject({ exitCode: 0, stderr: "" });
+    });
+  }
+
   it("a live websocket keeps the process after its HTTP server was closed, until the client leaves", async () => {
     const { finished, connect, nextLine } = await startServerProcess(
       implementation,

@@ -9,7 +9,9 @@ use std::time::Duration;
 use napi::bindgen_prelude::{Buffer, Env, Function};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
+use sio::codec::engine_io::PacketPrefix;
 use sio::codec::websocket::{Compression, DeflateParameters, DeflateStrategy};
+use sio::engine::Framing;
 use sio::server::core::Core;
 use sio::server::link::{Drained, Link, Role};
 
@@ -55,6 +57,17 @@ pub struct BindingDeflate {
     pub strategy: u32,
     /// How many compressors a thread keeps.
     pub max_compressors: u32,
+}
+
+/// What stands before a packet on a stream of WebTransport.
+#[napi(object)]
+pub struct BindingPrefix {
+    /// The packet is a binary message; else it is text.
+    pub is_binary: bool,
+    /// Where the packet begins.
+    pub start: i64,
+    /// How many bytes it has.
+    pub length: i64,
 }
 
 #[napi]
@@ -126,6 +139,39 @@ impl BindingLink {
         deflate: Option<BindingDeflate>,
     ) -> napi::Result<u32> {
         Ok(self.link.bridge(role_of(role)?, slot, response, input, deflate_of(deflate)?))
+    }
+
+    /// Opens a stream whose packets JavaScript carries.
+    #[napi(catch_unwind)]
+    pub fn message_bridge(&self, role: u32, slot: u32, framing: u32) -> napi::Result<u32> {
+        let framing = match framing {
+            1 => Framing::Prefixed,
+            2 => Framing::Whole,
+            _ => return Err(napi::Error::from_reason("unknown framing of a stream")),
+        };
+        Ok(self.link.message_bridge(role_of(role)?, slot, framing))
+    }
+
+    /// The prefix of the packet at the start of `bytes`; nothing while there are too few.
+    #[napi(catch_unwind)]
+    pub fn packet_prefix(
+        &self,
+        bytes: &[u8],
+        max_packet_bytes: f64,
+    ) -> napi::Result<Option<BindingPrefix>> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates, and what JavaScript cannot count is no limit"
+        )]
+        let max_packet_bytes = max_packet_bytes as u64;
+        let parsed = PacketPrefix::parse(bytes, max_packet_bytes)
+            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        Ok(parsed.map(|(prefix, prefix_len)| BindingPrefix {
+            is_binary: prefix.is_binary,
+            start: i64::try_from(prefix_len).unwrap_or(i64::MAX),
+            length: number(prefix.packet_len),
+        }))
     }
 
     /// Fills `target` with packed events: the bytes written, or minus the bytes needed when the first unit does not fit. Records are whole

@@ -6,10 +6,10 @@
 import type { Duplex } from "node:stream";
 import type { Link } from "../link";
 import type { Carrier, Opening } from "./carrier";
-import type { WebSocketTransport } from "./transports";
+import type { StreamTransport } from "./transports";
 
 /** Bytes that a bridge hands to the core before it waits for word: what two reads of Node bring. */
-const MAX_UNREAD_BYTES = 128 * 1024;
+export const MAX_UNREAD_BYTES = 128 * 1024;
 
 /** The optional methods of a net.Socket. */
 type Tunable = Duplex & {
@@ -22,7 +22,7 @@ export class Bridge implements Carrier {
   readonly subprotocol: string;
   readonly isCompressed: boolean;
   hasEnded = false;
-  transport: WebSocketTransport | undefined = undefined;
+  transport: StreamTransport | undefined = undefined;
   /** Bytes handed to the core since it last said that it had taken all. */
   private unread = 0;
   /** Lengths of the writes that the stream has not taken; it takes them in order. */
@@ -71,6 +71,10 @@ export class Bridge implements Carrier {
       this.stream.pause();
     }
     this.link.commands.bridgeData(this.conn, chunk, isAhead);
+  }
+
+  destroy(): void {
+    this.stream.destroy();
   }
 
   onConnEnded(): void {

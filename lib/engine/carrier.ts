@@ -11,22 +11,32 @@ import type { Link, Role, StreamSink } from "../link";
 import type { DeflateParameters } from "../native";
 import { Bridge } from "./bridge";
 import { adopt } from "./husk";
-import type { WebSocketTransport } from "./transports";
+import type { StreamTransport } from "./transports";
 
-/** What stands for the stream of a WebSocket in JavaScript. */
-export interface Carrier extends StreamSink {
+/** What stands for the stream of a session in JavaScript. */
+export interface StreamCarrier extends StreamSink {
   /** The stream's number in the core. */
   readonly conn: number;
+  /** The stream is closed. */
+  readonly hasEnded: boolean;
+  /** Made when somebody asks for it. */
+  transport: StreamTransport | undefined;
+  /** Packets are on their way out, so nothing volatile is taken. Of streams that JavaScript writes packets to. */
+  readonly isBusy?: boolean;
+  /** Why the stream has failed, where JavaScript knows it better than the core. */
+  readonly failure?: Error | undefined;
+  /** Drops the stream. */
+  destroy(): void;
+}
+
+/** What stands for the stream of a WebSocket. */
+export interface Carrier extends StreamCarrier {
   /** What `req.socket` is. Destroying it drops the stream. */
   readonly stream: Duplex;
   /** The subprotocol named in the 101. */
   readonly subprotocol: string;
   /** The 101 agreed to compression. */
   readonly isCompressed: boolean;
-  /** The stream is closed. */
-  readonly hasEnded: boolean;
-  /** Made when somebody asks for it. */
-  transport: WebSocketTransport | undefined;
 }
 
 /** What the core is told of a stream. */

@@ -16,7 +16,7 @@ import {
   type StandInSource,
   WITHOUT_HANDLE,
 } from "./stand-in";
-import type { WebSocketTransport } from "./transports";
+import type { StreamTransport } from "./transports";
 
 const kHusk = Symbol("husk");
 
@@ -50,7 +50,7 @@ export function adopt(
 abstract class Husk implements Carrier {
   conn = -1;
   hasEnded = false;
-  transport: WebSocketTransport | undefined = undefined;
+  transport: StreamTransport | undefined = undefined;
 
   constructor(
     protected readonly link: Link,
@@ -71,6 +71,10 @@ abstract class Husk implements Carrier {
     if (!this.hasEnded) {
       this.link.commands.connDestroy(this.conn);
     }
+  }
+
+  destroy(): void {
+    this.stream.destroy();
   }
 
   // A husk moves no bytes.

@@ -26,19 +26,24 @@ import { Socket } from "./socket";
 import type { Transport } from "./transports";
 import { isUnseen, isUnseenRequest } from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
+import { WebSocketGate } from "./websocket-gate";
 
 const debug = debugModule("engine");
 
-/** An upgrade request on its way. */
-interface UpgradeRequest {
+/** An upgrade request that was verified. */
+export interface VerifiedUpgrade {
   server: Server;
   req: EngineRequest;
   stream: Duplex;
   head: Buffer;
   /** Headers for the 101. */
   headers: HeaderTable;
-  handshake: OpeningHandshake;
   refuse: ErrorCallback;
+}
+
+/** An upgrade request on its way. */
+interface UpgradeRequest extends VerifiedUpgrade {
+  handshake: OpeningHandshake;
 }
 
 /** Opens the session that has got an id; undefined when it was refused, or its client has gone. */
@@ -47,16 +52,18 @@ type Opener = (id: string, refuse: ErrorCallback) => Socket | undefined;
 /** What {@link openSession} does for requests that are no polls. */
 const openers = new WeakMap<EngineRequest, Opener>();
 
+/** Has {@link openSession} open the session of an upgrade request so. */
+export function openWith(req: EngineRequest, open: Opener): void {
+  openers.set(req, open);
+}
+
 /**
  * Answers an upgrade request that was verified: an upgrade of a session, or a WebSocket that is closed at once. For a new session
  * `openNew` is called, which has to lead to {@link openSession}.
  */
-export function acceptWebSocket(
-  request: Omit<UpgradeRequest, "handshake">,
-  openNew: () => void,
-): void {
+export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): void {
   const { server, req, stream } = request;
-  const handshake = checkHandshake(req, server.ws?.deflate);
+  const handshake = checkHandshake(req, gateOf(server)?.deflate);
   if ("status" in handshake) {
     abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
     return;
@@ -70,7 +77,7 @@ export function acceptWebSocket(
   } else if (sid) {
     upgradeSession(upgrade, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
   } else {
-    openers.set(req, (id, refuse) => openWebSocketSession({ ...upgrade, refuse }, id));
+    openWith(req, (id, refuse) => openWebSocketSession({ ...upgrade, refuse }, id));
     openNew();
   }
 }
@@ -184,7 +191,7 @@ function takeStream(
     stream.destroy();
     return undefined;
   }
-  if (server.ws?.isClosed) {
+  if (gateOf(server)?.isClosed) {
     abortHandshake(stream, 503, "Service Unavailable");
     return undefined;
   }
@@ -228,8 +235,13 @@ function switchingProtocols(request: UpgradeRequest): string | undefined {
     refuse(ERRORS.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
     return undefined;
   }
-  server.ws?.emit("headers", lines, req);
+  gateOf(server)?.emit("headers", lines, req);
   return responseHead(lines);
+}
+
+/** Whether WebSockets are accepted; undefined when they are switched off, or not the core's. */
+function gateOf({ ws }: Server): WebSocketGate | undefined {
+  return ws instanceof WebSocketGate ? ws : undefined;
 }
 
 const kClaimed = Symbol("claimed");

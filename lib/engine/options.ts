@@ -49,7 +49,10 @@ export interface ServerOptions {
   perMessageDeflate?: boolean | object;
   /** How poll responses are compressed; `{ threshold: 1024 }`. */
   httpCompression?: boolean | object;
-  /** Accepted for compatibility; the core's own codec is used. */
+  /**
+   * A class in the place of the core's own WebSockets, such as `require("ws").Server`. Their frames are its own then, and each message crosses
+   * to the core and back.
+   */
   wsEngine?: any;
   /** Sent as a message right after the open packet. */
   initialPacket?: any;
@@ -114,6 +117,9 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
   }
   if (options.carrier !== undefined && !["auto", "bridge"].includes(options.carrier)) {
     throw invalid("carrier", '"auto" or "bridge"', options.carrier);
+  }
+  if (options.wsEngine !== undefined && typeof options.wsEngine !== "function") {
+    throw invalid("wsEngine", "a constructor", options.wsEngine);
   }
   if (options.perMessageDeflate) {
     options.perMessageDeflate = {

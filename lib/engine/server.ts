@@ -39,6 +39,8 @@ import type { Transport } from "./transports";
 import { UpgradeResponse } from "./upgrade-response";
 import { verifyRequest } from "./verify";
 import { WebSocketGate } from "./websocket-gate";
+import { acceptWebTransport, type WebTransportSession } from "./webtransport";
+import { acceptFromWsEngine, makeWsEngine, type WsEngine } from "./ws-engine";
 
 const debug = debugModule("engine");
 
@@ -89,8 +91,8 @@ export class Server extends EventEmitter {
   middlewares: Middleware[] = [];
   /** The http server made by `listen`. */
   httpServer: HttpServer | undefined;
-  /** Whether WebSockets are accepted; engine.io has its ws server here. Undefined when the transport is switched off. */
-  ws: WebSocketGate | undefined;
+  /** Whether WebSockets are accepted, or what the `wsEngine` option has made. Undefined when the transport is switched off. */
+  ws: WebSocketGate | WsEngine | undefined;
   /** The middleware of the `cors` option, if it shows requests to nobody. */
   private readonly cors: Middleware | undefined;
   private link: Link | undefined;
@@ -176,13 +178,22 @@ export class Server extends EventEmitter {
           headers: res?.table ?? {},
           refuse,
         };
-        acceptWebSocket(upgrade, () => {
+        const accept = this._hasWsEngine() ? acceptFromWsEngine : acceptWebSocket;
+        accept(upgrade, () => {
           this.handshake("websocket", request, (failure, why) => {
             abortUpgrade(stream, failure as ErrorCode, why);
           });
         });
       }
     });
+  }
+
+  /**
+   * Serves a client that has opened a session of WebTransport: any object of the shape that the W3C gives `WebTransport`.
+   * Resolves once it was accepted or refused.
+   */
+  onWebTransportSession(session: WebTransportSession): Promise<void> {
+    return acceptWebTransport(this, session);
   }
 
   /** Parses the query of a request into `req._query`. May be replaced. */
@@ -277,9 +288,19 @@ export class Server extends EventEmitter {
   /** Called by the constructor, and when the http server listens again after a `close`. May be replaced. */
   protected init(): void {
     this.ws?.close();
-    this.ws = this.opts.transports.includes("websocket")
-      ? new WebSocketGate(deflateOptions(this.opts.perMessageDeflate))
-      : undefined;
+    const { transports, wsEngine, perMessageDeflate } = this.opts;
+    if (!transports.includes("websocket")) {
+      this.ws = undefined;
+    } else if (wsEngine !== undefined) {
+      this.ws = makeWsEngine(this);
+    } else {
+      this.ws = new WebSocketGate(deflateOptions(perMessageDeflate));
+    }
+  }
+
+  /** Whether the frames of WebSockets are those of a `wsEngine`. */
+  _hasWsEngine(): boolean {
+    return this.ws !== undefined && !(this.ws instanceof WebSocketGate);
   }
 
   /** A session has been opened. */
@@ -310,7 +331,7 @@ export class Server extends EventEmitter {
       !this.opts.allowRequest &&
       this.listenerCount("initial_headers") === 0 &&
       this.listenerCount("headers") === 0 &&
-      (ws === undefined || ws.listenerCount("headers") === 0) &&
+      (ws === undefined || (ws instanceof WebSocketGate && ws.listenerCount("headers") === 0)) &&
       this.handleRequest === plain.handleRequest &&
       this.handleUpgrade === plain.handleUpgrade &&
       this.prepare === plain.prepare &&

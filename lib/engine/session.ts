@@ -7,7 +7,7 @@
  */
 import debugModule from "debug";
 import type { CloseReason, SessionSink } from "../link";
-import type { Carrier } from "./carrier";
+import type { Carrier, StreamCarrier } from "./carrier";
 import { hasListeners } from "./lazy-emitter";
 import { contentOf } from "./message";
 import type { TransportName } from "./options";
@@ -15,7 +15,7 @@ import type { Outgoing } from "./outgoing";
 import type { Packet } from "./payload";
 import { PollingTransport, transportError } from "./polling";
 import { SessionBase } from "./session-base";
-import { type Transport, WebSocketTransport } from "./transports";
+import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
 import { FIRST_FREE_BIT, WATCHES_PACKETS } from "./watched-emitter";
 
 const debug = debugModule("engine:socket");
@@ -43,10 +43,10 @@ export abstract class Session extends SessionBase implements SessionSink {
   private _readyState: ReadyState = "opening";
   /** The polling transport, or the WebSocket's once somebody has asked for it. */
   private current: Transport | undefined = undefined;
-  /** The WebSocket's stream. */
-  protected carrier: Carrier | undefined = undefined;
+  /** The stream that carries it, unless it is on polling. */
+  protected carrier: StreamCarrier | undefined = undefined;
   /** The stream of an upgrade that is under way. */
-  private candidate: Carrier | undefined = undefined;
+  private candidate: StreamCarrier | undefined = undefined;
 
   get readyState(): ReadyState {
     return this._readyState;
@@ -61,7 +61,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** What carries the session now. */
   get transport(): Transport {
-    this.current ??= this.transportOf(this.carrier as Carrier);
+    this.current ??= this.transportOf(this.carrier as StreamCarrier);
     return this.current;
   }
 
@@ -131,12 +131,12 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   /** The stream that carries the session from its beginning. */
-  _setCarrier(carrier: Carrier): void {
+  _setCarrier(carrier: StreamCarrier): void {
     this.carrier = carrier;
   }
 
   /** A stream that may become the transport. */
-  _setCandidate(carrier: Carrier): void {
+  _setCandidate(carrier: StreamCarrier): void {
     this.candidate = carrier;
     this.upgrading = true;
   }
@@ -151,7 +151,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   /** Whether a stream carries the session, or is about to. */
-  _carries(carrier: Carrier): boolean {
+  _carries(carrier: StreamCarrier): boolean {
     return (
       this._readyState !== "closed" && (carrier === this.carrier || carrier === this.candidate)
     );
@@ -164,7 +164,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     return transport instanceof PollingTransport
       ? transport._isWaiting() && this.broadcastsInTurn() === 0
-      : this.isStreamFree();
+      : this.isStreamFree() && !this.carrier?.isBusy;
   }
 
   override _stamp(packets = 1, isCertain = false): void {
@@ -224,7 +224,10 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this._readyState === "closed") {
       return;
     }
-    if (reason === "transport error" && description !== "") {
+    const failure = this.carrier?.failure;
+    if (reason === "transport close" && failure !== undefined) {
+      this.fail(failure);
+    } else if (reason === "transport error" && description !== "") {
       this.fail(
         description === INVALID_HEARTBEAT ? new Error(description) : transportError(description),
       );
@@ -341,7 +344,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** The user closes the transport, current or candidate, instead of the session. */
   _closeTransport(transport: Transport): void {
     if (transport !== this.current) {
-      (transport as WebSocketTransport).carrier.stream.destroy();
+      (transport as StreamTransport).carrier.destroy();
     } else if (this._readyState === "open") {
       this.setBit(TRANSPORT_CLOSED, true);
       this._commands.close(this._slot, false);
@@ -419,8 +422,8 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.emit("close", reason, description);
   }
 
-  private transportOf(carrier: Carrier): WebSocketTransport {
-    carrier.transport ??= new WebSocketTransport(this, carrier);
+  private transportOf(carrier: StreamCarrier): StreamTransport {
+    carrier.transport ??= new WebSocketTransport(this, carrier as Carrier); // the others bring theirs
     return carrier.transport;
   }
 }

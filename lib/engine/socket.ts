@@ -45,7 +45,7 @@ const requestProperty: PropertyDescriptor = {
 };
 
 export class Socket extends Session {
-  /** The request of the handshake. May be replaced or deleted to save memory. */
+  /** The request of the handshake; null over WebTransport, which has none. May be replaced or deleted to save memory. */
   declare request: IncomingMessage;
   /** The peer's address when the session was opened. Undefined where there is none (unix sockets), though engine.io's types do not say so. */
   readonly remoteAddress: string;
@@ -56,14 +56,14 @@ export class Socket extends Session {
   constructor(
     readonly id: string,
     server: Server,
-    req: EngineRequest,
+    req: EngineRequest | null,
     readonly protocol: 3 | 4,
   ) {
     super(server);
     this._request = req;
-    this.remoteAddress = addressOf(req.socket) as string;
+    this.remoteAddress = addressOf(req?.socket) as string;
     Object.defineProperty(this, "request", requestProperty);
-    this.setBit(TEXT_ONLY, Boolean(req._query.b64));
+    this.setBit(TEXT_ONLY, Boolean(req?._query.b64));
   }
 
   /** Has `request` looked for when somebody first asks for it. */

@@ -7,6 +7,7 @@ import type { TransportName } from "./options";
 import type { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
 import { WebSocketTransport } from "./transports";
+import { WebTransport } from "./webtransport";
 
 /** The transport of a polling session, with or without JSONP as the handshake asks; with `new` or without. */
 function polling(req: Pick<EngineRequest, "_query">): PollingTransport {
@@ -15,4 +16,4 @@ function polling(req: Pick<EngineRequest, "_query">): PollingTransport {
 polling.upgradesTo = ["websocket", "webtransport"] as TransportName[];
 
 /** Transports by the name that clients ask for them by. */
-export const transports = { polling, websocket: WebSocketTransport };
+export const transports = { polling, websocket: WebSocketTransport, webtransport: WebTransport };

@@ -4,7 +4,7 @@
  * The polling transport, which owns requests, has a file of its own.
  */
 import debugModule from "debug";
-import type { Carrier } from "./carrier";
+import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import { LazyEmitter } from "./lazy-emitter";
 import { contentOf } from "./message";
@@ -24,7 +24,7 @@ export abstract class Transport extends LazyEmitter {
   static upgradesTo: TransportName[] = [];
 
   /** The name that clients ask for it by. */
-  abstract readonly name: "polling" | "websocket";
+  abstract readonly name: TransportName;
   /** Set when an upgrade has replaced it. */
   discarded = false;
   private isHeldBack = false;
@@ -91,8 +91,35 @@ export abstract class Transport extends LazyEmitter {
   abstract onRequest(req: EngineRequest): void;
 }
 
+/** A transport that is one stream. */
+export abstract class StreamTransport extends Transport {
+  /** What moves its packets. */
+  abstract readonly carrier: StreamCarrier;
+
+  get readyState(): TransportState {
+    if (this.carrier.hasEnded) {
+      return "closed";
+    }
+    return this.session._carries(this.carrier) ? "open" : "closing";
+  }
+
+  /** Called by the carrier when its stream is closed. */
+  onStreamEnded(): void {
+    this.emit("close");
+  }
+
+  /** engine.io leaves such a request unanswered; it names a transport that no request can use. */
+  override onRequest(req: EngineRequest): void {
+    const { res } = req;
+    req.res = null;
+    if (res) {
+      abortRequest(res, ERRORS.BAD_REQUEST);
+    }
+  }
+}
+
 /** A session's WebSocket. Made when somebody first asks for it. */
-export class WebSocketTransport extends Transport {
+export class WebSocketTransport extends StreamTransport {
   readonly name = "websocket";
   private facade: WebSocketFacade | undefined;
 
@@ -101,13 +128,6 @@ export class WebSocketTransport extends Transport {
     readonly carrier: Carrier,
   ) {
     super(session);
-  }
-
-  get readyState(): TransportState {
-    if (this.carrier.hasEnded) {
-      return "closed";
-    }
-    return this.session._carries(this.carrier) ? "open" : "closing";
   }
 
   get handlesUpgrades(): boolean {
@@ -120,18 +140,8 @@ export class WebSocketTransport extends Transport {
     return this.facade;
   }
 
-  /** Called by the carrier when its stream is closed. */
-  onStreamEnded(): void {
+  override onStreamEnded(): void {
     this.facade?.onStreamEnded();
-    this.emit("close");
-  }
-
-  /** engine.io leaves such a request unanswered; it names a transport that no request can use. */
-  override onRequest(req: EngineRequest): void {
-    const { res } = req;
-    req.res = null;
-    if (res) {
-      abortRequest(res, ERRORS.BAD_REQUEST);
-    }
+    super.onStreamEnded();
   }
 }

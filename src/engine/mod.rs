@@ -21,5 +21,5 @@ pub use event::{Events, Response};
 pub use outbox::{Entry, Outbox, Part};
 pub use registry::Registry;
 pub use session::{Session, StreamEnd};
-pub use transport::{Received, WebSocket};
+pub use transport::{Framing, Received, WebSocket};
 pub use variants::Variants;

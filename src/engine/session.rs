@@ -30,6 +30,7 @@ use crate::engine::heartbeat::Due;
 use crate::engine::heartbeat::Heartbeat;
 use crate::engine::outbox::Entry;
 use crate::engine::packet::binary_form;
+use crate::engine::transport::Framing;
 use crate::engine::transport::Polling;
 use crate::engine::transport::Transport;
 use crate::engine::transport::WebSocket;
@@ -193,6 +194,14 @@ impl Session {
             )));
         }
         can_upgrade
+    }
+
+    /// The packets on its stream `conn` are framed so, from its first byte on.
+    pub fn frame(&mut self, conn: u32, framing: Framing) {
+        let max_message_bytes = self.config.max_message_bytes;
+        if let Some(websocket) = self.websocket_mut(conn) {
+            websocket.frame(framing, max_message_bytes);
+        }
     }
 
     /// Chooses whether the heartbeat is told.

@@ -66,7 +66,7 @@ impl Upgrade {
             Received::Control => return Step::Control,
             Received::Text(text) => decode_text(protocol, text),
             Received::Binary(bytes) => Ok(decode_binary(protocol, bytes)),
-            Received::Closed | Received::Failed(_) => return Step::Failed,
+            Received::Closed | Received::Failed(_) | Received::Malformed => return Step::Failed,
         };
         match packet {
             Ok(Packet { packet_type: PacketType::Ping, data: PacketData::Text(PROBE) }) => {

@@ -152,11 +152,11 @@ fn flush(
     websocket: &mut WebSocket,
     writer: &mut UnitWriter<'_>,
 ) -> io::Result<u32> {
-    if websocket.is_blocked {
+    if websocket.is_blocked && !websocket.outbox.is_empty() {
         return Ok(0);
     }
     let notified = carrier.write(conn, &mut websocket.outbox, writer)?;
-    websocket.is_blocked = !websocket.outbox.is_empty();
+    websocket.is_blocked = !websocket.outbox.is_empty() || carrier.is_busy();
     if websocket.is_fin_due() {
         carrier.finish(conn, writer);
         websocket.fin_sent();

@@ -14,6 +14,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::codec::websocket::DeflateParameters;
+use crate::engine::Framing;
 use crate::server::command::{CommandError, Survey};
 use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
@@ -71,6 +72,8 @@ pub(crate) enum AcceptStream {
     Descriptor(OwnedFd),
     /// JavaScript, by commands and events.
     Bridge,
+    /// The same, whole packets of this framing in the place of bytes.
+    Messages(Framing),
 }
 
 impl Link {
@@ -164,6 +167,12 @@ impl Link {
         deflate: Option<DeflateParameters>,
     ) -> u32 {
         self.accept(role, slot, response, input, deflate, AcceptStream::Bridge)
+    }
+
+    /// Opens a message bridge: a stream whose packets JavaScript carries, in one of the framings that are no WebSocket frames.
+    /// What goes out is prefixed whatever the framing of what comes in. Gives the stream's conn.
+    pub fn message_bridge(&self, role: Role, slot: u32, framing: Framing) -> u32 {
+        self.accept(role, slot, &[], &[], None, AcceptStream::Messages(framing))
     }
 
     fn accept(

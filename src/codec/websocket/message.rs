@@ -50,12 +50,25 @@ impl<'a> Input<'a> {
         Self { bytes, position: 0 }
     }
 
-    fn rest(&self) -> &[u8] {
+    /// What was not decoded yet.
+    pub(in crate::codec) fn rest(&self) -> &[u8] {
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
     fn skip(&mut self, count: usize) {
         self.position = self.position.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// Takes up to `max` bytes as they are.
+    pub(in crate::codec) fn take(&mut self, max: usize) -> &[u8] {
+        let start = self.position;
+        self.skip(max);
+        self.bytes.get(start..self.position).unwrap_or_default()
+    }
+
+    /// Takes all that is left, as it is: for what is no WebSocket.
+    pub fn take_all(&mut self) -> &[u8] {
+        self.take(usize::MAX)
     }
 
     fn skip_all(&mut self) {

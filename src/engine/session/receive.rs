@@ -1,5 +1,6 @@
 //! What a session makes of bytes from its streams: packets of its transport, steps of an upgrade.
 
+use crate::codec::engine_io::PacketError;
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Input;
 use crate::config::Protocol;
@@ -44,6 +45,7 @@ impl Session {
                 Received::Control => continue,
                 Received::Text(text) => decode_text(self.config.protocol, text),
                 Received::Binary(bytes) => Ok(decode_binary(self.config.protocol, bytes)),
+                Received::Malformed => Err(PacketError),
                 Received::Closed => return Some(End::new(CloseReason::TransportClose, "")),
                 Received::Failed(error) => {
                     return Some(End::new(

@@ -1,8 +1,10 @@
-//! What carries a session: polling, or a WebSocket.
+//! What carries a session: polling, or a stream.
 
+mod framing;
 mod polling;
 mod websocket;
 
+pub use framing::Framing;
 pub(crate) use polling::{Polling, answer};
 pub use websocket::{Received, WebSocket};
 
@@ -14,7 +16,7 @@ use crate::engine::outbox::Outbox;
 pub(crate) enum Transport {
     /// GETs that wait, POSTs that are decoded in JavaScript.
     Polling(Polling),
-    /// One WebSocket.
+    /// One WebSocket, or another stream that behaves like one.
     WebSocket(WebSocket),
 }
 

@@ -4,6 +4,9 @@
 //! with it any more. It reads and writes no stream: it is fed with input, and whoever drives it empties its outbox,
 //! half-closes when [`is_fin_due`](WebSocket::is_fin_due) and closes when [`is_done`](WebSocket::is_done).
 //!
+//! A stream of another [`Framing`] is one too, but that there are no control frames: it has nothing to answer, and is finished as
+//! soon as it is closed.
+//!
 //! ```text
 //!               our close frame                      the peer's close frame
 //!     Open ─────────────────────────▶ AwaitingClose ────────────────────────▶ Finishing ──▶ done
@@ -13,26 +16,29 @@
 
 use bytes::Bytes;
 
+use crate::codec::engine_io::StreamPacket;
 use crate::codec::websocket::CloseCode;
 use crate::codec::websocket::DeflateParameters;
 use crate::codec::websocket::Deflater;
 use crate::codec::websocket::Incoming;
 use crate::codec::websocket::Inflater;
 use crate::codec::websocket::Input;
-use crate::codec::websocket::MessageDecoder;
 use crate::codec::websocket::Opcode;
 use crate::codec::websocket::ProtocolError;
 use crate::codec::websocket::encode_close_frame;
 use crate::codec::websocket::encode_frame;
 use crate::engine::outbox::Entry;
 use crate::engine::outbox::Outbox;
+use crate::engine::transport::Framing;
+use crate::engine::transport::framing::Decoder;
+use crate::engine::transport::framing::receive_whole;
 
 /// One WebSocket in the server's role.
 #[derive(Debug)]
 pub struct WebSocket {
     /// Its stream; `None` while a session was opened for a stream that has not been handed over.
     conn: Option<u32>,
-    decoder: MessageDecoder,
+    decoder: Decoder,
     /// Compresses the messages that go into the outbox, if that was negotiated; the decoder has the other direction.
     deflater: Option<Box<Deflater>>,
     /// What waits to be written to the stream.
@@ -76,6 +82,8 @@ pub enum Received<'a> {
     Closed,
     /// The peer broke the protocol; a close frame that says so is in the outbox.
     Failed(ProtocolError),
+    /// What the peer sent is no packet.
+    Malformed,
 }
 
 impl WebSocket {
@@ -83,7 +91,7 @@ impl WebSocket {
     pub fn awaited(max_message_bytes: Option<u32>) -> Self {
         Self {
             conn: None,
-            decoder: MessageDecoder::new(max_message_bytes.map_or(u64::MAX, u64::from)),
+            decoder: Decoder::new(Framing::WebSocket, limit(max_message_bytes)),
             deflater: None,
             outbox: Outbox::default(),
             is_blocked: false,
@@ -93,8 +101,9 @@ impl WebSocket {
     }
 
     /// A WebSocket whose stream is refused: the 101 `response`, then a close frame, as Engine.IO refuses.
-    pub fn refused(conn: u32, response: Bytes, now: u64) -> Self {
+    pub fn refused(conn: u32, response: Bytes, framing: Framing, now: u64) -> Self {
         let mut websocket = Self::awaited(Some(0));
+        websocket.frame(framing, Some(0));
         websocket.attach(conn, response);
         websocket.close(now);
         websocket
@@ -103,15 +112,24 @@ impl WebSocket {
     /// Gives it its stream. The `response` goes out before anything that waits.
     pub fn attach(&mut self, conn: u32, response: Bytes) {
         self.conn = Some(conn);
-        let waiting = std::mem::take(&mut self.outbox);
-        self.outbox.push(Entry::raw(response));
-        self.outbox.append(waiting);
+        if !response.is_empty() {
+            let waiting = std::mem::take(&mut self.outbox);
+            self.outbox.push(Entry::raw(response));
+            self.outbox.append(waiting);
+        }
+    }
+
+    /// Its packets are framed so, from its first byte on.
+    pub fn frame(&mut self, framing: Framing, max_message_bytes: Option<u32>) {
+        self.decoder = Decoder::new(framing, limit(max_message_bytes));
     }
 
     /// Compresses from now on as its opening handshake says. What waits stays as it is.
     pub fn compress(&mut self, parameters: &DeflateParameters) {
-        self.deflater = Some(Box::new(Deflater::new(parameters)));
-        self.decoder.inflate_with(Inflater::new(parameters));
+        if let Decoder::Frames(decoder) = &mut self.decoder {
+            self.deflater = Some(Box::new(Deflater::new(parameters)));
+            decoder.inflate_with(Inflater::new(parameters));
+        }
     }
 
     /// Whether compression was negotiated.
@@ -135,7 +153,19 @@ impl WebSocket {
             return Received::Nothing;
         }
         let is_open = matches!(self.phase, Phase::Open);
-        match self.decoder.decode(input) {
+        let decoder = match &mut self.decoder {
+            Decoder::Frames(decoder) => decoder,
+            Decoder::Whole { mended } => return receive_whole(mended, input),
+            Decoder::Prefixed(decoder) => {
+                return match decoder.decode(input) {
+                    Ok(None) => Received::Nothing,
+                    Ok(Some(StreamPacket::Text(text))) => Received::Text(text),
+                    Ok(Some(StreamPacket::Binary(bytes))) => Received::Binary(bytes),
+                    Err(_) => Received::Malformed,
+                };
+            }
+        };
+        match decoder.decode(input) {
             Ok(None) => Received::Nothing,
             Ok(Some(Incoming::Close { code, reason })) => {
                 if is_open {
@@ -173,7 +203,9 @@ impl WebSocket {
 
     /// Begins the closing handshake with an empty close frame, unless it has begun.
     pub fn close(&mut self, now: u64) {
-        if matches!(self.phase, Phase::Open) {
+        if !self.decoder.has_close_frames() {
+            self.phase = self.phase.finishing(now);
+        } else if matches!(self.phase, Phase::Open) {
             self.outbox.push(Entry::raw(encode_close_frame(None::<CloseCode>, "")));
             self.phase = Phase::AwaitingClose { deadline: now.saturating_add(CLOSE_TIMEOUT_MS) };
         }
@@ -235,6 +267,11 @@ impl Phase {
             Self::Finishing { .. } => self,
         }
     }
+}
+
+/// The limit of messages as decoders take it.
+fn limit(max_message_bytes: Option<u32>) -> u64 {
+    max_message_bytes.map_or(u64::MAX, u64::from)
 }
 
 /// `closeTimeout` of `ws`: how long the closing handshake may take.

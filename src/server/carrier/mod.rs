@@ -40,6 +40,15 @@ impl Carrier {
         }
     }
 
+    /// Whether nothing more is to be given to it for now, though it may have taken all of the outbox.
+    pub(super) const fn is_busy(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Descriptor(_) => false,
+            Self::Bridge(bridge) => bridge.is_busy(),
+        }
+    }
+
     /// Closes our half of the stream, once what was written before has left.
     pub(super) fn finish(&self, conn: u32, writer: &mut UnitWriter<'_>) {
         match self {

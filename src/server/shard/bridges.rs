@@ -1,8 +1,9 @@
-//! What JavaScript tells of the streams that it carries: the bytes that came, the end of input, the bytes that were taken.
+//! What JavaScript tells of the streams that it carries: the bytes or messages that came, the end of input, what was taken.
 
 use crate::engine::StreamEnd;
 use crate::server::carrier::Bridge;
 use crate::server::carrier::Carrier;
+use crate::server::connection::Role;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
 
@@ -48,9 +49,18 @@ impl Shard {
 
     /// The stream of a bridge has taken bytes.
     pub(super) fn acknowledge(&mut self, owner: u32, conn: u32, bytes: u32) {
-        if let Some(bridge) = self.bridge_mut(owner, conn) {
-            bridge.acknowledge(bytes);
-            self.writable(conn);
+        let Some(bridge) = self.bridge_mut(owner, conn) else { return };
+        let notified = bridge.acknowledge(bytes);
+        if bridge.is_busy() {
+            return;
         }
+        if notified > 0
+            && let Some(connection) = self.connections.connection(conn)
+            && let Role::Session(slot) = connection.role
+            && let Some(link) = link_of(&self.links, owner)
+        {
+            link.events().writer().sent(slot, notified);
+        }
+        self.writable(conn);
     }
 }

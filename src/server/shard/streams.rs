@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::websocket::DeflateParameters;
 use crate::codec::websocket::Input;
+use crate::engine::Framing;
 use crate::engine::Received;
 use crate::engine::StreamEnd;
 use crate::engine::WebSocket;
@@ -38,6 +39,10 @@ impl Shard {
             }
             _ => false,
         };
+        let framing = match stream {
+            AcceptStream::Messages(framing) => framing,
+            _ => Framing::WebSocket,
+        };
         let Ok(carrier) = self.carrier(conn, stream) else {
             if is_taken {
                 self.step(slot, |session, now, events| {
@@ -50,8 +55,13 @@ impl Shard {
         let role = if is_taken {
             Role::Session(slot)
         } else {
-            Role::Alone(Box::new(WebSocket::refused(conn, response, self.now)))
+            Role::Alone(Box::new(WebSocket::refused(conn, response, framing, self.now)))
         };
+        if framing != Framing::WebSocket
+            && let Some(session) = self.registry.session_mut(slot).filter(|_| is_taken)
+        {
+            session.frame(conn, framing);
+        }
         let mut connection = Connection::new(conn, owner, carrier, role);
         if is_taken && let Some(deflate) = deflate {
             connection.is_compressed = true;
@@ -82,6 +92,7 @@ impl Shard {
                 Descriptor::new(descriptor, self.waker(conn)).map(Carrier::Descriptor)
             }
             AcceptStream::Bridge => Ok(Carrier::Bridge(Bridge::default())),
+            AcceptStream::Messages(_) => Ok(Carrier::Bridge(Bridge::of_messages())),
         }
     }
 
