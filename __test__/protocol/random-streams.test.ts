@@ -50,9 +50,19 @@ async function compare(
     return { ...shown, trace: { ...trace, echoed: [], pongs: offer === undefined && trace.pongs } };
   });
   const [reference, adopted, bridge] = traces;
+  for (const { trace } of [adopted, bridge] as { trace: Trace | string }[]) {
+    // ws queues its close frame behind what it still compresses, and then the stream may end before the frame has left.
+    if (offer !== undefined && isWithoutCloseFrame(reference?.trace) && typeof trace !== "string") {
+      trace.closeFrame = "none";
+    }
+  }
   expect(adopted).toEqual(reference);
   expect(bridge).toEqual(reference);
   return reference?.trace as Trace;
+}
+
+function isWithoutCloseFrame(trace: Trace | string | undefined): boolean {
+  return typeof trace === "object" && trace.closeFrame === "none";
 }
 
 /** Every combination that a client can be offered and has a meaning. */
