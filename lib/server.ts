@@ -14,6 +14,7 @@ import { Client } from "./client";
 import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
 import { completeOptions } from "./engine/options";
 import { ownListener } from "./engine/unseen";
+import { uServer } from "./engine/userver";
 import { MainNamespaceMethods } from "./main-namespace";
 import { Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
@@ -30,6 +31,7 @@ import {
 import type { Socket } from "./socket";
 import { answerClientFile, isClientFile, sendClientFile } from "./static-files";
 import type { DefaultEventsMap, EventsMap } from "./typed-events";
+import { publishThrough, serveClientFiles, stopPublishing } from "./uws";
 
 const debug = debugModule("socket.io:server");
 
@@ -224,14 +226,24 @@ export class Server<
   }
 
   /**
-   * socket.io's way onto uWebSockets.js.
+   * Attaches the server to an app of uWebSockets.js. The engine is engine.io's `uServer` then, from the package engine.io, and not the core.
    *
-   * @throws Error always: the transport is in the core
+   * @param opts options of the engine, and those of uWebSockets.js
+   * @throws Error with the code `SIO_RS_NO_USERVER` when engine.io is not installed
    */
-  attachApp(_app: any, _opts: Partial<ServerOptions> = {}): void {
-    throw new Error(
-      "attachApp() is not supported: sio-rs has its own transport. Use attach() or listen() with a http.Server instance or a port.",
-    );
+  attachApp(app: any, opts: Partial<ServerOptions> = {}): void {
+    Object.assign(opts, this.opts);
+    opts.path = opts.path || this._path;
+    if (debug.enabled) {
+      debug("creating uWebSockets.js-based engine with opts %j", opts);
+    }
+    const engine = new uServer(opts);
+    engine.attach(app, opts);
+    this.bind(engine);
+    if (this._serveClient) {
+      serveClientFiles(app, this._path, (url) => this.extractFilename(url));
+    }
+    publishThrough(this, app);
   }
 
   /**
@@ -296,6 +308,7 @@ export class Server<
       }),
     );
     this.engine?.close();
+    stopPublishing(this);
     const { httpServer } = this;
     if (!httpServer) {
       fn?.();

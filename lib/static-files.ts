@@ -42,26 +42,42 @@ export function answerClientFile(
   res: ServerResponse,
   send: (name: string, req: IncomingMessage, res: ServerResponse) => void,
 ): void {
-  const isMap = name.endsWith(".map");
-  const kind = isMap ? "map" : "source";
-  const etag = `"${clientVersion()}"`;
-  const known = req.headers["if-none-match"];
-  if (known === etag || known === `W/${etag}`) {
-    debug("serve client %s 304", kind);
+  if (isKnownVersion(name, req.headers["if-none-match"])) {
     res.writeHead(304);
     res.end();
     return;
   }
-  debug("serve client %s", kind);
-  res.setHeader("Cache-Control", "public, max-age=0");
-  res.setHeader("Content-Type", `application/${isMap ? "json" : "javascript"}; charset=utf-8`);
-  res.setHeader("ETag", etag);
+  for (const [header, value] of Object.entries(clientFileHeaders(name))) {
+    res.setHeader(header, value);
+  }
   send(name, req, res);
+}
+
+/** Whether the browser has the file, by its `If-None-Match`. */
+export function isKnownVersion(name: string, etag: string | undefined): boolean {
+  const own = `"${clientVersion()}"`;
+  const isKnown = etag === own || etag === `W/${own}`;
+  debug("serve client %s%s", name.endsWith(".map") ? "map" : "source", isKnown ? " 304" : "");
+  return isKnown;
+}
+
+/** What is told of a file before it is sent. */
+export function clientFileHeaders(name: string): Record<string, string> {
+  return {
+    "Cache-Control": "public, max-age=0",
+    "Content-Type": `application/${name.endsWith(".map") ? "json" : "javascript"}; charset=utf-8`,
+    ETag: `"${clientVersion()}"`,
+  };
+}
+
+/** Where a file of the client stands. */
+export function clientFilePath(name: string): string {
+  return join(CLIENT_FOLDER, name);
 }
 
 /** Sends a file of the client, compressed as the browser likes it. */
 export function sendClientFile(name: string, req: IncomingMessage, res: ServerResponse): void {
-  const file = createReadStream(join(CLIENT_FOLDER, name));
+  const file = createReadStream(clientFilePath(name));
   const onEnd = (error: Error | null | undefined) => {
     if (error) {
       res.end();
@@ -91,7 +107,7 @@ function clientVersion(): string {
 /** A file that is missing is told to who asks for it, with an empty answer as by socket.io; here it is no reason to fail. */
 function readVersion(): string {
   try {
-    const bundle = readFileSync(join(CLIENT_FOLDER, "socket.io.min.js"), "latin1");
+    const bundle = readFileSync(clientFilePath("socket.io.min.js"), "latin1");
     return /Socket\.IO v(\S+)/.exec(bundle)?.[1] ?? "";
   } catch {
     return "";

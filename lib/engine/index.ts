@@ -15,7 +15,7 @@ export type { ReadyState } from "./session";
 export { type SendOptions, Socket } from "./socket";
 export { transports } from "./transport-table";
 export { Transport } from "./transports";
-export { uServer } from "./userver";
+export { type uOptions, uServer } from "./userver";
 /** The codec of packets and payloads as engine.io has it, for clients and tests. Sessions do not use it: theirs is the core's. */
 export { parser };
 
