@@ -5,14 +5,40 @@
  * environment variables. Unknown keys are kept, as `engine.opts` is public.
  */
 import type { IncomingMessage } from "node:http";
-import { type CookieSerializeOptions, serialize } from "cookie";
+import { serialize } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
 
 /** Names of transports that a client may ask for. */
 export type TransportName = "polling" | "websocket" | "webtransport";
 
-/** The session cookie of the polling handshake: a name and what `cookie.serialize` takes. */
-export type CookieOptions = CookieSerializeOptions & { name: string };
+/**
+ * The session cookie of the polling handshake: a name, and what the package `cookie` takes. Written down here, since the types of that package
+ * are not part of it.
+ */
+export interface CookieOptions {
+  /** Name of the cookie; `io`. */
+  name: string;
+  /** Hosts that get it back; the server's own. */
+  domain?: string | undefined;
+  /** How the session id becomes the value; `encodeURIComponent`. */
+  encode?(value: string): string;
+  /** When it ends; with the browser's session. */
+  expires?: Date | undefined;
+  /** Whether scripts cannot read it; true. */
+  httpOnly?: boolean | undefined;
+  /** Seconds after which it ends; it wins over `expires`. */
+  maxAge?: number | undefined;
+  /** Whether each site that embeds the page has one of its own. */
+  partitioned?: boolean | undefined;
+  /** Paths that it is sent to; `/`. */
+  path?: string | undefined;
+  /** Which cookies a browser drops first. */
+  priority?: "low" | "medium" | "high" | undefined;
+  /** Whether requests from other sites carry it; `lax`. */
+  sameSite?: true | false | "lax" | "strict" | "none" | undefined;
+  /** Whether it is sent over TLS alone. */
+  secure?: boolean | undefined;
+}
 
 /** Options of {@link Server.attach}. */
 export interface AttachOptions {
