@@ -144,9 +144,25 @@ describe("contract", () => {
     });
   });
 
-  test("a case has one name on both implementations and both carriers", () => {
+  test("a case of the adapters is asked of their run alone, and of none when there was none", () => {
+    const behaviours = behavioursOf(
+      "| a.cluster | One. | adapters: s › crosses |",
+      "| a.lost | Two. | adapters: s › is lost |",
+      "| a.here | Three. | s › stays |",
+    );
+    const stays = { name: "s › stays", passed: true };
+    const carriers = ["adopted", "bridge"].map((run) => ({ run, outcomes: [stays] }));
+    const adapters = { run: "adapters", outcomes: [{ name: "s › crosses", passed: true }] };
+    expect(judgeRun(behaviours, { jest: carriers, rust: [] }).missing).toEqual([]);
+    expect(judgeRun(behaviours, { jest: [...carriers, adapters], rust: [] }).missing).toEqual([
+      'a.lost: "s › is lost" did not run (adapters)',
+    ]);
+  });
+
+  test("a case has one name on both implementations, both carriers and in each cluster", () => {
     const named = (...ancestorTitles: string[]) => jestName({ ancestorTitles, title: "waits" });
-    for (const label of ["socket.io", "sio-rs (adopted)", "sio-rs (bridge)"]) {
+    const mixed = "socket.io, sio-rs (adopted), sio-rs (adopted)";
+    for (const label of ["socket.io", "sio-rs (adopted)", "sio-rs (bridge)", mixed]) {
       expect(named("poll", label)).toBe("poll › waits");
       expect(named("poll", label, "inner")).toBe("poll › inner › waits");
     }

@@ -1,12 +1,13 @@
 // `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
-// byte bridge), the pages in Chromium; then it tells which behaviours of `__test__/contract.md` were not held by
-// them. The last line counts them all. `npm test -- <pattern>` narrows it to the Jest tests whose path matches; the
-// frameworks of `ecosystem` are installed only if a pattern names it.
+// byte bridge), adapters on Redis and PostgreSQL, the pages in Chromium; then it tells which behaviours of
+// `__test__/contract.md` were not held by them. The last line counts them all. `npm test -- <pattern>` narrows it to the
+// Jest tests whose path matches; the frameworks of `ecosystem` are installed only if a pattern names it.
 //
 // A suite whose program is missing is skipped with one line; with CI=true that is a failure, except for the
 // programs that ci-unavailable.json lists.
 
 import { readFileSync } from "node:fs";
+import { missingBrokers } from "./steps/brokers.mjs";
 import { buildAll } from "./steps/build.mjs";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
 import { judgeContract } from "./steps/contract.mjs";
@@ -47,18 +48,33 @@ async function runSuites() {
     runJest({ name: "bridge", patterns, env: { ...projects, SIO_RS_CARRIER: "bridge" } }),
   );
   tallies.push(adopted, bridge);
+  const missing = missingBrokers();
+  for (const { program, wayOut } of missing) tallies.push(skip("adapters", program, wayOut));
+  const adapters = await suite("adapters", "Jest, adapters of the field in clusters", () =>
+    runJest({
+      name: "adapters",
+      apart: "adapters",
+      ignored: missing.map(({ tests }) => tests),
+      patterns,
+    }),
+  );
+  tallies.push(adapters);
   const chromium = findChromium();
   if (chromium === undefined) {
     tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));
   } else {
     tallies.push(
       await suite("browser", `Jest, the pages in ${chromium}`, () =>
-        runJest({ name: "browser", browser: true, patterns, env: { CHROMIUM_PATH: chromium } }),
+        runJest({ name: "browser", apart: "browser", patterns, env: { CHROMIUM_PATH: chromium } }),
       ),
     );
   }
 
-  if (rust) tallies.push(holdContract({ rust, adopted, bridge }));
+  if (rust) {
+    // What was skipped for want of a program is not held against the ledger.
+    const whole = missing.length === 0 ? { adopted, bridge, adapters } : { adopted, bridge };
+    tallies.push(holdContract(rust, whole));
+  }
   for (const line of tallies.map((tally) => tally.line)) console.log(line);
 }
 
@@ -82,13 +98,10 @@ async function suite(name, purpose, runSuite) {
   return { line, outcomes };
 }
 
-function holdContract({ rust, adopted, bridge }) {
+function holdContract(rust, jestRuns) {
   const { held, excused, missing } = judgeContract({
     rust: rust.outcomes,
-    jest: [
-      { run: "adopted", outcomes: adopted.outcomes },
-      { run: "bridge", outcomes: bridge.outcomes },
-    ],
+    jest: Object.entries(jestRuns).map(([run, { outcomes }]) => ({ run, outcomes })),
   });
   total.passed += held;
   total.failed += missing.length;

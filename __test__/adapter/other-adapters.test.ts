@@ -2,7 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import type { Socket } from "socket.io";
-import { Adapter, ClusterAdapter } from "socket.io-adapter";
+import { Adapter, ClusterAdapter, SessionAwareAdapter } from "socket.io-adapter";
 import { currentLink } from "../../dist/link";
 import { once } from "../harness/events";
 import type { Implementation } from "../harness/implementations";
@@ -52,9 +52,12 @@ test("a broadcast of the default adapter is one command to the core", async () =
   expect(await fanOuts(running, () => running.io.emit("x", 1))).toBe(1);
 });
 
-test("the loop of npm's adapter becomes one command to the core", async () => {
-  class Third extends Adapter {}
-  const running = await startServer(sioRs, { adapter: Third });
+test.each([
+  ["npm's adapter", Adapter],
+  ["npm's adapter of connection state recovery", SessionAwareAdapter],
+])("the loop of %s becomes one command to the core", async (_name, Base) => {
+  class Third extends Base {}
+  const running = await startServer(sioRs, { adapter: Third, connectionStateRecovery: {} });
   expect(await fanOuts(running, () => running.io.emit("x", 1))).toBe(1);
 });
 

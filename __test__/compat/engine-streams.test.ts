@@ -1,7 +1,7 @@
 // Requests and streams that are given to the engine by hand: handleRequest and handleUpgrade, with whatever Duplex the application has.
 
 import { createServer } from "node:http";
-import { Duplex } from "node:stream";
+import { Duplex, PassThrough } from "node:stream";
 import { engineModule, trackEngine } from "../harness/engine-modules";
 import { eventually, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
@@ -145,6 +145,23 @@ describeBoth("engine streams", (implementation) => {
     const port = await listenOnFreePort(httpServer);
     await RawWebSocket.open(port, { path: "/anything?transport=no" }).catch(() => {});
     expect((await refusal)[0].code).toBe(0);
+  });
+
+  it("handleRequest takes a request without a socket", async () => {
+    const engine: any = trackEngine(new Server());
+    const connection = once(engine, "connection");
+    const request = Object.assign(new PassThrough(), {
+      url: "/anything?EIO=4&transport=polling",
+      method: "GET",
+      headers: {},
+      connection: { remoteAddress: "192.0.2.1" },
+    });
+    const answer = new Promise<string>((resolve) => {
+      const response = { writeHead: () => response, end: (body: string) => resolve(String(body)) };
+      engine.handleRequest(request, response);
+    });
+    expect(await answer).toMatch(/^0\{"sid":/);
+    expect((await connection)[0].remoteAddress).toBe("192.0.2.1");
   });
 
   it("handleRequest takes requests of any path, and a query that is there already", async () => {

@@ -6,10 +6,10 @@
 const { tableRows } = require("./table.cjs");
 
 /**
- * What holds a behaviour: a case of Jest by its name, one that runs on that carrier alone, a test of Rust by its path,
+ * What holds a behaviour: a case of Jest by its name, one that runs on that carrier alone or among the adapters, a test of Rust by its path,
  * or a row of `unsupported.md`, which says that sio-rs differs here and why.
  *
- * @typedef {{kind: "jest" | "adopted" | "bridge" | "rust" | "unsupported", name: string}} Holder
+ * @typedef {{kind: "jest" | "adopted" | "bridge" | "adapters" | "rust" | "unsupported", name: string}} Holder
  *
  * @typedef {object} Behaviour
  * @property {number} line where it stands in the file
@@ -33,8 +33,8 @@ const ID = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/;
 /** What a title is put together with, as Jest prints it. */
 const SEPARATOR = " › ";
 
-/** The label that `describeBoth` gives to an implementation; the same case has the same name on both. */
-const IMPLEMENTATION = /^(socket\.io|sio-rs \(\w+\))$/;
+/** The label that `describeBoth` gives to an implementation, or those of a cluster; the same case has the same name on all. */
+const IMPLEMENTATION = /^(socket\.io|sio-rs \(\w+\))(, (socket\.io|sio-rs \(\w+\)))*$/;
 
 /**
  * The name of a case in the ledger: its suites and its title, without the implementation.
@@ -84,7 +84,7 @@ const HOW_TO_HOLD =
   'A behaviour is held by "suite › case", "rust: target::path::test" or "unsupported: suite › case", ' +
   "several of them with <br> between; write the test if there is none";
 
-const PREFIXED = /^\s*(?:(adopted|bridge|rust|unsupported): )?(.*?)\s*$/;
+const PREFIXED = /^\s*(?:(adopted|bridge|adapters|rust|unsupported): )?(.*?)\s*$/;
 
 /**
  * @param {string} text
@@ -141,8 +141,8 @@ function faultOf({ kind, name }, known) {
 }
 
 /**
- * What a whole run says of each behaviour. A case counts as passed when it ran in every run of Jest, or in that of its
- * carrier, and passed wherever it ran; cargo's output does not tell targets apart, so every test of that path has to have passed.
+ * What a whole run says of each behaviour. A case counts as passed when it ran on both carriers, or in the run that the
+ * line names, and passed wherever it ran; a run of adapters that there was not says nothing; cargo's output does not tell targets apart, so every test of that path has to have passed.
  *
  * @param {Behaviour[]} behaviours
  * @param {{jest: {run: string, outcomes: Outcome[]}[], rust: Outcome[]}} results
@@ -153,12 +153,12 @@ function judgeRun(behaviours, { jest, rust }) {
   const jestRuns = jest.map(({ run, outcomes }) => ({ run, verdicts: verdictsOf(outcomes) }));
   const rustVerdicts = verdictsOf(rust);
   const reasonsOf = ({ kind, name }) => {
-    const isOfOneCarrier = kind === "adopted" || kind === "bridge";
+    const isNamed = ["adopted", "bridge", "adapters"].includes(kind);
     const runs =
       kind === "rust"
         ? [{ run: "cargo test", verdict: rustVerdicts.get(name.slice(name.indexOf("::") + 2)) }]
         : jestRuns
-            .filter(({ run }) => !isOfOneCarrier || run === kind)
+            .filter(({ run }) => (isNamed ? run === kind : run !== "adapters"))
             .map(({ run, verdicts }) => ({ run, verdict: verdicts.get(name) }));
     return runs
       .filter(({ verdict }) => verdict !== true)

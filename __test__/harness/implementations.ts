@@ -52,7 +52,7 @@ function selectedNames(): Implementation["name"][] {
   return [only];
 }
 
-/** One of the two, for a case that compares them with each other. */
+/** One of the two packages, whether this run tests it by itself or not. */
 export function loadImplementation(name: Implementation["name"]): Implementation {
   const modulePath = MODULE_PATHS[name];
   const callable = require(modulePath) as SocketIOModule;
@@ -60,7 +60,8 @@ export function loadImplementation(name: Implementation["name"]): Implementation
   return { name, modulePath, callable, Server, Namespace, Socket };
 }
 
-function label(implementation: Implementation): string {
+/** What a describe block is called that runs on `implementation`. */
+export function label(implementation: Implementation): string {
   return implementation.name === "sio-rs" ? `sio-rs (${carrier})` : implementation.name;
 }
 
@@ -74,17 +75,33 @@ export function describeBoth(
   isRunnable = true,
 ): void {
   describe(suite, () => {
-    for (const name of selectedNames()) {
-      const implementation = loadImplementation(name);
-      describe(label(implementation), () => {
-        const titles = new Set<string>();
-        collecting = { suite, implementation, titles, isRunnable };
-        body(implementation);
-        collecting = undefined;
-        if (name === "sio-rs") {
-          refuseRowsWithoutCase(suite, titles);
-        }
-      });
+    for (const implementation of selectedImplementations()) {
+      const run = () => body(implementation);
+      describeOne(suite, label(implementation), implementation, run, isRunnable);
+    }
+  });
+}
+
+/** The packages that this run tests. */
+export function selectedImplementations(): Implementation[] {
+  return selectedNames().map(loadImplementation);
+}
+
+/** Opens one describe block of `suite`, whose cases count for `implementation`. */
+export function describeOne(
+  suite: string,
+  title: string,
+  implementation: Implementation,
+  body: () => void,
+  isRunnable = true,
+): void {
+  describe(title, () => {
+    const titles = new Set<string>();
+    collecting = { suite, implementation, titles, isRunnable };
+    body();
+    collecting = undefined;
+    if (implementation.name === "sio-rs") {
+      refuseRowsWithoutCase(suite, titles);
     }
   });
 }

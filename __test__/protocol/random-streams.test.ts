@@ -27,6 +27,9 @@ async function startAll(perMessageDeflate: PerMessageDeflateOptions | false): Pr
   return Object.fromEntries(await Promise.all(started));
 }
 
+/** What of a trace is compared. */
+type Shown = Omit<Trace, "pongs"> & { pongs: Trace["pongs"] | false };
+
 /** The same stream to all three. */
 async function compare(
   engines: Engines,
@@ -40,7 +43,7 @@ async function compare(
   const talks = Object.values(engines).map((engine) => engine.talk(script, offer));
   const outcomes = await Promise.allSettled(talks);
   const shown = { ...what, bytes: script.bytes.toString("hex"), pieces: script.pieces };
-  const traces = outcomes.map((outcome) => {
+  const traces: { trace: Shown | string }[] = outcomes.map((outcome) => {
     const trace = outcome.status === "fulfilled" ? outcome.value : String(outcome.reason);
     if (typeof trace === "string" || trace.closeFrame === ENOUGH) {
       return { ...shown, trace };
@@ -50,9 +53,19 @@ async function compare(
     return { ...shown, trace: { ...trace, echoed: [], pongs: offer === undefined && trace.pongs } };
   });
   const [reference, adopted, bridge] = traces;
+  for (const { trace } of [adopted, bridge].flatMap((shown) => shown ?? [])) {
+    // ws queues its close frame behind what it still compresses, and then the stream may end before the frame has left.
+    if (offer !== undefined && isWithoutCloseFrame(reference?.trace) && typeof trace !== "string") {
+      trace.closeFrame = "none";
+    }
+  }
   expect(adopted).toEqual(reference);
   expect(bridge).toEqual(reference);
   return reference?.trace as Trace;
+}
+
+function isWithoutCloseFrame(trace: Shown | string | undefined): boolean {
+  return typeof trace === "object" && trace.closeFrame === "none";
 }
 
 /** Every combination that a client can be offered and has a meaning. */

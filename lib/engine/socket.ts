@@ -62,7 +62,7 @@ export class Socket extends Session {
   ) {
     super(server);
     this._request = req;
-    this.remoteAddress = addressOf(req?.socket) as string;
+    this.remoteAddress = addressOf(req?.socket ?? req?.connection) as string; // made by hand, a request may have the older name alone
     Object.defineProperty(this, "request", requestProperty);
     this.setBit(TEXT_ONLY, Boolean(req?._query.b64));
   }

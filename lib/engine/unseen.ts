@@ -113,6 +113,7 @@ export function isUnseenRequest(engine: Server, req: EngineRequest): boolean {
 function isHidden(engine: Server, req: IncomingMessage, stream: Duplex): boolean {
   return (
     canDefer &&
+    stream instanceof NetSocket && // a request that is given by hand may have none
     Object.getPrototypeOf(stream) === NetSocket.prototype &&
     Object.getPrototypeOf(req) === IncomingMessage.prototype &&
     req.httpVersion === "1.1" &&

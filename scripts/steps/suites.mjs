@@ -13,15 +13,15 @@ const SUITE_LIMIT_MS = 12 * 60 * 1_000;
 /** Reports and screenshots of the last run; not kept in git. */
 const REPORTS = join(ROOT, ".test-output");
 
-/** The browser tests drive the demo page and need Chromium; every other test needs Node alone. */
-const BROWSER_TESTS = "__test__/browser";
+/** Folders of tests that need more than Node, and are suites of their own. */
+const APART = {
+  /** The demo page in Chromium. */
+  browser: "__test__/browser",
+  /** Adapters of the field, on Redis and PostgreSQL. */
+  adapters: "__test__/ecosystem/adapters",
+};
 
 const JEST = join(ROOT, "node_modules", "jest", "bin", "jest.js");
-const ALL_BUT_BROWSER_TESTS = [
-  "--testPathIgnorePatterns=/node_modules/",
-  `--testPathIgnorePatterns=/${BROWSER_TESTS}/`,
-];
-
 /**
  * @typedef {object} Tally
  * @property {number} passed
@@ -57,7 +57,8 @@ export async function runCargoTest() {
 /**
  * @param {object} suite
  * @param {string} suite.name names the report
- * @param {boolean} [suite.browser] the browser tests alone; else all but them
+ * @param {keyof typeof APART} [suite.apart] the tests of that folder alone; else all but those of such folders
+ * @param {string[]} [suite.ignored] leaves out the files whose path matches
  * @param {string[]} [suite.patterns] narrow it, as Jest takes them; then finding no test is no failure
  * @param {string} [suite.node] the Node that runs it
  * @param {Record<string, string>} [suite.env]
@@ -65,7 +66,8 @@ export async function runCargoTest() {
  */
 export async function runJest({
   name,
-  browser = false,
+  apart,
+  ignored = [],
   patterns = [],
   node = process.execPath,
   env = {},
@@ -73,7 +75,8 @@ export async function runJest({
   const report = join(REPORTS, `jest-${name}.json`);
   mkdirSync(REPORTS, { recursive: true });
   rmSync(report, { force: true });
-  const selection = browser ? [`--roots=<rootDir>/${BROWSER_TESTS}`] : ALL_BUT_BROWSER_TESTS;
+  const selection = leaveOut([...ignored, ...(apart === undefined ? Object.values(APART) : [])]);
+  if (apart !== undefined) selection.push(`--roots=<rootDir>/${APART[apart]}`);
   const args = [
     JEST,
     "--json",
@@ -83,6 +86,11 @@ export async function runJest({
   ];
   const { ok, timedOut } = await run(node, args, { env, limitMs: SUITE_LIMIT_MS });
   return withFault(readReport(report), ok, timedOut, "Jest failed before or after its tests");
+}
+
+/** @param {string[]} paths patterns, as Jest matches them */
+function leaveOut(paths) {
+  return ["/node_modules/", ...paths].map((path) => `--testPathIgnorePatterns=${path}`);
 }
 
 /** A test file that does not load holds no failed test: Jest counts it apart. */
@@ -119,7 +127,13 @@ export async function listJestCases() {
   mkdirSync(REPORTS, { recursive: true });
   rmSync(file, { force: true });
   const matchesNothing = "--testNamePattern=(?!)";
-  const args = [JEST, "--json", `--outputFile=${file}`, matchesNothing, ...ALL_BUT_BROWSER_TESTS];
+  const args = [
+    JEST,
+    "--json",
+    `--outputFile=${file}`,
+    matchesNothing,
+    ...leaveOut([APART.browser]),
+  ];
   const { ok, output } = await run(process.execPath, args, {
     stdout: "keep",
     stderr: "keep",
