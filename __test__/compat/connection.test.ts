@@ -127,4 +127,22 @@ describeBoth("connection", (implementation) => {
     expect(io.sockets.sockets.size).toBe(30);
     expect(new Set(clients.map((client) => client.id)).size).toBe(30);
   });
+
+  it("a property of Object.prototype disturbs neither connections nor events", async () => {
+    const prototype = Object.prototype as unknown as Record<string, unknown>;
+    prototype.polluted = "by the application";
+    try {
+      for (const { transports } of TRANSPORTS) {
+        const { io, socket, client } = await startPair(implementation, {}, { transports });
+        socket.on("q", (value, reply) => reply(value));
+        const value = { list: [1], bytes: Buffer.from([1]) };
+        expect(await client.emitWithAck("q", value)).toEqual(value);
+        const heard = once(client, "all");
+        io.to(socket.id).emit("all", value);
+        expect(await heard).toEqual([value]);
+      }
+    } finally {
+      delete prototype.polluted;
+    }
+  });
 });

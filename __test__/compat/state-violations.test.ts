@@ -156,4 +156,12 @@ describeBoth("state violations", (implementation) => {
     internals(socket.client).close();
     expect(reasons).toEqual(["forced close"]);
   });
+
+  it("a client that is told to forget a socket that it does not have forgets none", async () => {
+    const { socket, client } = await startPair(implementation);
+    internals(socket.client)._remove({ id: "unknown", nsp: socket.nsp });
+    expect(internals(socket.client).sockets.get(socket.id)).toBe(socket);
+    socket.on("q", (reply) => reply("still there"));
+    expect(await client.emitWithAck("q")).toBe("still there");
+  });
 });
