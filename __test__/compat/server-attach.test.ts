@@ -253,4 +253,31 @@ describeBoth("server attach", (implementation) => {
     const socket = await connected;
     expect([socket.id, sent]).toEqual(["stub", ["0"]]);
   });
+
+  it("bind(engine) takes a class that extends npm's Server", async () => {
+    const { Server: NpmEngine } = require("engine.io");
+    const log: string[] = [];
+    class Own extends NpmEngine {
+      verify(...args: unknown[]) {
+        log.push("verify");
+        return super.verify(...args);
+      }
+      createTransport(name: string, req: unknown) {
+        log.push(`createTransport ${name}`);
+        return super.createTransport(name, req);
+      }
+    }
+    const httpServer = createServer();
+    trackHttpServer(httpServer);
+    const engine = new Own();
+    engine.attach(httpServer, { path: "/socket.io" });
+    const io = new Server();
+    io.bind(engine as never);
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    const { socket, client } = await joinPair(running);
+    client.on("q", (reply) => reply("yes"));
+    expect(await io.to(socket.id).timeout(4_000).emitWithAck("q")).toEqual(["yes"]);
+    expect(log).toEqual(["verify", "createTransport websocket"]);
+    engine.close();
+  });
 });
