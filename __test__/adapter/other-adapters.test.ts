@@ -295,6 +295,17 @@ describe("a cluster of two servers", () => {
     expect(await gone).toEqual(["io server disconnect", undefined]);
   });
 
+  test("a session store on the handshake stays at home", async () => {
+    const { one, there } = await startTwo();
+    const handshake = internals(there.socket.handshake);
+    handshake.sessionStore = { cannotBeCloned: () => {} };
+    handshake.sessionID = "kept";
+    const remote = (await one.io.fetchSockets()).find(({ id }) => id === there.socket.id);
+    expect(remote?.handshake).toMatchObject({ sessionID: "kept", url: there.socket.handshake.url });
+    expect(Object.keys(remote?.handshake ?? {})).not.toContain("sessionStore");
+    expect(handshake.sessionStore).toBeDefined();
+  });
+
   test("servers send events to each other", async () => {
     const { one, two } = await startTwo();
     two.io.on("question", (argument: number, ack: (answer: number) => void) => ack(argument + 1));

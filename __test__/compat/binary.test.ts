@@ -3,6 +3,7 @@
 import { record, settleDown, TRANSPORTS } from "../harness/clients";
 import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
+import { PollingPeer, packetsOf } from "../harness/polling-peer";
 import { joinPair, startPair, startServer } from "../harness/servers";
 
 /** Every kind of binary value, each showing the bytes 2, 3, 4 of a larger buffer or all of its own. */
@@ -176,4 +177,21 @@ describeBoth("binary", (implementation) => {
     expect((await failed)[0].message).toBe("too many attachments");
     expect((await left)[0]).toBe("forced close");
   });
+
+  for (const [kind, value] of [
+    ["a Blob", new Blob(["x"])],
+    ["a File", new File(["x"], "name")],
+  ] as const) {
+    it(`${kind} takes the place of an attachment, and is sent as its name`, async () => {
+      const { io, port } = await startServer(implementation);
+      const joined = once(io, "connection");
+      const peer = await PollingPeer.join(port);
+      const [socket] = await joined;
+      socket.emit("bin", value);
+      expect(packetsOf(await peer.poll())).toEqual([
+        '451-["bin",{"_placeholder":true,"num":0}]',
+        `4[object ${kind.split(" ")[1]}]`,
+      ]);
+    });
+  }
 });

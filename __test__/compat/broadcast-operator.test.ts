@@ -163,4 +163,20 @@ describeBoth("broadcast operator", (implementation) => {
       { data: ["y"], rooms: [], except: [socket.id] },
     ]);
   });
+
+  it("allSockets leaves exceptions out of account", async () => {
+    const pair = await startPair(implementation);
+    const { io, socket } = pair;
+    const other = await joinPair(pair);
+    other.socket.join("r");
+    expect(await io.except("r").allSockets()).toEqual(new Set([socket.id, other.socket.id]));
+  });
+
+  it("allSockets of an operator without an adapter says what is missing", async () => {
+    const { io } = await startServer(implementation);
+    const Operator = internals(io.to("r")).constructor;
+    expect(() => new Operator().allSockets()).toThrow(
+      "No adapter for this namespace, are you trying to get the list of clients of a dynamic namespace?",
+    );
+  });
 });

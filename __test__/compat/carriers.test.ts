@@ -2,7 +2,12 @@
 // and a TCP connection that still owes the answer to an earlier request. What is sent arrives whole and in order over each of them.
 
 import { createServer, type IncomingMessage } from "node:http";
-import { type ClientHttp2Session, connect as connectHttp2, createSecureServer } from "node:http2";
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  createSecureServer,
+} from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -195,6 +200,28 @@ describeBoth("carriers", (implementation) => {
     candidate.send("5");
     await upgraded;
     await exchangeAll(candidate, socket);
+  });
+
+  it("over HTTP/2 without TLS a session polls", async () => {
+    const server = createHttp2Server((_req, res) => void res.end("foreign"));
+    const io = track(new implementation.Server(server as never));
+    const port = await listenOnFreePort(server);
+    const joined = onceValue<Socket>(io, "connection");
+    const http2 = connectHttp2(`http://127.0.0.1:${port}`);
+    closeClientAfterTest(() => http2.destroy());
+    const target = "/socket.io/?EIO=4&transport=polling";
+    const { sid } = JSON.parse((await ask(http2, { ":path": target })).body.slice(1));
+    const session = `${target}&sid=${sid}`;
+    const post = { ":path": session, ":method": "POST", "content-type": "text/plain" };
+    expect((await ask(http2, post, "40")).body).toBe("ok");
+    const socket = await joined;
+    expect((await ask(http2, { ":path": session })).body).toBe(`40{"sid":"${socket.id}"}`);
+    expect(socket.handshake.secure).toBe(false);
+    expect((await ask(http2, { ":path": "/elsewhere" })).body).toBe("foreign");
+    const left = onceValue(socket, "disconnect");
+    http2.destroy();
+    io.disconnectSockets(true);
+    expect(await left).toBe("server namespace disconnect");
   });
 
   it("an HTTP/2 client that aborts its poll ends the session", async () => {

@@ -174,4 +174,16 @@ describeBoth("catch-all listeners", (implementation) => {
     await settleUp(client, socket);
     expect(seen[0]).toEqual(["nobody listens", 1]);
   });
+
+  for (const family of FAMILIES) {
+    it(`listeners${family} gives the array itself as long as there are listeners`, async () => {
+      const { socket } = await startPair(implementation);
+      const { on, listeners } = methods(socket, family);
+      on(() => {});
+      const before = listeners();
+      on(() => {});
+      expect(listeners()).toBe(before);
+      expect(before).toHaveLength(2);
+    });
+  }
 });

@@ -7,6 +7,7 @@ import { internals } from "../harness/internals";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";
 import { RawWebSocket } from "../harness/raw-websocket";
 import { joinPair, startServer } from "../harness/servers";
+import { stubSession } from "../harness/stub-session";
 
 describeBoth("connection sequence", (implementation) => {
   it("inside of a middleware the socket is not connected and not in nsp.sockets", async () => {
@@ -237,5 +238,37 @@ describeBoth("connection sequence", (implementation) => {
     }
     await connected;
     expect(io.sockets.sockets.size).toBe(5);
+  });
+
+  it("the socket of a CONNECT packet is made in a later microtask", async () => {
+    const io = new implementation.Server();
+    const log: string[] = [];
+    io.use((_socket, next) => {
+      log.push("middleware");
+      next();
+    });
+    const { conn } = stubSession();
+    internals(io).onconnection(conn);
+    const connected = once(io, "connection");
+    conn.emit("data", "0");
+    log.push(`${internals(io.sockets)._preConnectSockets.size} sockets in the same turn`);
+    await connected;
+    expect(log).toEqual(["0 sockets in the same turn", "middleware"]);
+  });
+
+  it("a second CONNECT while the first one waits in a middleware makes a second socket", async () => {
+    const { io, port } = await startServer(implementation);
+    const waiting: [Socket, () => void][] = [];
+    io.use((socket, next) => void waiting.push([socket, next]));
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0/);
+    peer.send("40");
+    peer.send("40");
+    await eventually(() => waiting.length === 2);
+    for (const [socket, next] of waiting) {
+      next();
+      await peer.expectText(`40{"sid":"${socket.id}"}`);
+    }
+    expect(io.sockets.sockets.size).toBe(2);
   });
 });

@@ -1,7 +1,7 @@
 // A client reaches the server over each transport, joins `/`, and both ends agree on what was opened.
 
 import { TRANSPORTS } from "../harness/clients";
-import { once, onceValue } from "../harness/events";
+import { eventually, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { joinPair, startPair, startServer } from "../harness/servers";
@@ -126,5 +126,49 @@ describeBoth("connection", (implementation) => {
     await Promise.all(clients.map((client) => once(client, "connect")));
     expect(io.sockets.sockets.size).toBe(30);
     expect(new Set(clients.map((client) => client.id)).size).toBe(30);
+  });
+
+  it("a property of Object.prototype disturbs neither connections nor events", async () => {
+    const prototype = Object.prototype as unknown as Record<string, unknown>;
+    prototype.polluted = "by the application";
+    try {
+      for (const { transports } of TRANSPORTS) {
+        const { io, socket, client } = await startPair(implementation, {}, { transports });
+        socket.on("q", (value, reply) => reply(value));
+        const value = { list: [1], bytes: Buffer.from([1]) };
+        expect(await client.emitWithAck("q", value)).toEqual(value);
+        const heard = once(client, "all");
+        io.to(socket.id).emit("all", value);
+        expect(await heard).toEqual([value]);
+      }
+    } finally {
+      delete prototype.polluted;
+    }
+  });
+
+  it("handshakes whose ids take their time do not mix", async () => {
+    const running = await startServer(implementation);
+    const release: Record<string, () => void> = {};
+    internals(running.io.engine).generateId = async ({ _query }: any) => {
+      await new Promise<void>((resolve) => {
+        release[_query.name] = resolve;
+      });
+      return `id-of-${_query.name}`.padEnd(20, "-");
+    };
+    const names = ["one", "two", "three"];
+    const clients = names.map((name, index) =>
+      running.connect("/", { query: { name }, ...TRANSPORTS[index % 2] }),
+    );
+    const connected = Promise.all(clients.map((client) => once(client, "connect")));
+    await eventually(() => Object.keys(release).length === 3);
+    for (const name of [...names].reverse()) {
+      release[name]?.();
+    }
+    await connected;
+    const sockets = [...running.io.sockets.sockets.values()];
+    for (const { conn, handshake } of sockets) {
+      expect(internals(conn).id).toBe(`id-of-${handshake.query.name}`.padEnd(20, "-"));
+    }
+    expect(sockets.map(({ handshake }) => handshake.query.name).sort()).toEqual([...names].sort());
   });
 });

@@ -208,4 +208,57 @@ describeBoth("dynamic namespaces", (implementation) => {
     await joinPair(running, "/d-2");
     expect(log).toEqual(["/d-1", "/d-2"]);
   });
+
+  it("of the parents that match, the one that was made first gets the namespace", async () => {
+    const running = await startServer(implementation);
+    const first = running.io.of(/^\/d-/);
+    const second = running.io.of(/^\/d-\d/);
+    const { socket } = await joinPair(running, "/d-1");
+    const byHand = running.io.of("/d-2");
+    expect(internals(first).children).toEqual(new Set([socket.nsp, byHand]));
+    expect(internals(second).children.size).toBe(0);
+  });
+
+  it("a function given with a name that a regex parent takes is not called", async () => {
+    const running = await startServer(implementation);
+    const log: string[] = [];
+    running.io.of(/^\/d-/, () => log.push("of the parent"));
+    running.io.of("/d-1", () => log.push("lost"));
+    running.io.of("/d-1", () => log.push("of the child"));
+    await joinPair(running, "/d-1");
+    expect(log).toEqual(["of the parent", "of the child"]);
+  });
+
+  it("the parent has no adapter of the server's, neither at first nor when another is set; its children have", async () => {
+    const { io } = await startServer(implementation);
+    const Base = io.adapter() as any;
+    class Own extends Base {}
+    class Other extends Base {}
+    io.adapter(Own as never);
+    const parent = io.of(/^\/d-/);
+    const child = io.of("/d-1");
+    const { adapter } = parent;
+    expect([adapter instanceof Own, child.adapter instanceof Own]).toEqual([false, true]);
+    io.adapter(Other as never);
+    expect([parent.adapter === adapter, child.adapter instanceof Other]).toEqual([true, true]);
+  });
+
+  it("sockets of the children are not found through the parent, and no ack is asked of them", async () => {
+    const running = await startServer(implementation);
+    const parent = running.io.of(/^\/d-/);
+    const { socket, client } = await joinPair(running, "/d-1");
+    socket.join("r");
+    const seen = record(client);
+    expect(await parent.in("r").fetchSockets()).toEqual([]);
+    expect(await parent.allSockets()).toEqual(new Set());
+    parent.socketsJoin("s");
+    parent.in("r").socketsLeave("r");
+    parent.disconnectSockets();
+    const answered = await new Promise<unknown[]>((resolve) => {
+      parent.timeout(1_000).emit("q", (...args: unknown[]) => resolve(args));
+    });
+    expect(answered).toEqual([null, []]);
+    await settleDown(socket, client);
+    expect([socket.connected, [...socket.rooms], seen]).toEqual([true, [socket.id, "r"], []]);
+  });
 });

@@ -146,4 +146,36 @@ describeBoth("package shape", (implementation) => {
     );
     expect([exitCode, stdout]).toEqual([0, "/socket.io\n"]);
   });
+
+  it("onack and ondisconnect that are replaced on one socket are used, and other packets are ignored", async () => {
+    const { socket, client } = await startPair(implementation);
+    const patched = socket as any;
+    const { onack, ondisconnect } = patched;
+    const log: unknown[] = [];
+    patched.onack = function (packet: any) {
+      log.push("onack", packet.data);
+      onack.call(this, packet);
+    };
+    const gone = new Promise<void>((resolve) => {
+      patched.ondisconnect = function () {
+        log.push("ondisconnect");
+        ondisconnect.call(this);
+        resolve();
+      };
+    });
+    client.on("q", (reply) => reply("answer"));
+    expect(await socket.emitWithAck("q")).toBe("answer");
+    patched._onpacket({ type: 0, nsp: "/" });
+    expect(socket.connected).toBe(true);
+    client.disconnect();
+    await gone;
+    expect(log).toEqual(["onack", ["answer"], "ondisconnect"]);
+  });
+
+  it("operators and clients are no emitters", async () => {
+    const { io, socket } = await startPair(implementation);
+    for (const plain of [io.to("r"), socket.broadcast, socket.client]) {
+      expect(plain).not.toBeInstanceOf(EventEmitter);
+    }
+  });
 });

@@ -276,4 +276,33 @@ describeBoth("recovery", (implementation) => {
     await listening;
     expect((await session.comeBack()).socket.recovered).toBe(true);
   });
+
+  it("connectionStateRecovery: {} is enough to turn it on", async () => {
+    const { pid } = await startSession(implementation, { connectionStateRecovery: {} as never });
+    expect(typeof pid).toBe("string");
+  });
+
+  it("what a middleware emits is lost with it, since the socket is not yet in its own room", async () => {
+    const running = await startServer(implementation, RECOVERY);
+    running.io.use((socket, next) => {
+      socket.emit("early");
+      next();
+    });
+    running.io.on("connection", (socket) => socket.emit("late"));
+    const client = running.connect();
+    const seen = record(client);
+    await once(client, "late");
+    expect(seen.map(([name]) => name)).toEqual(["late"]);
+  });
+
+  it("a session may be restored more than once", async () => {
+    const session = await startSession(implementation);
+    await session.lose();
+    const first = await session.comeBack();
+    const second = await session.comeBack();
+    expect([first, second].map(({ socket }) => [socket.recovered, socket.id])).toEqual([
+      [true, session.sid],
+      [true, session.sid],
+    ]);
+  });
 });

@@ -1,6 +1,7 @@
 // Sockets of other servers, as an adapter that knows of them hands them out; and serverSideEmit between servers.
 
 import type { Adapter } from "socket.io-adapter";
+import { nextTurn } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { startServer } from "../harness/servers";
@@ -174,5 +175,44 @@ describeBoth("remote socket", (implementation) => {
       warn.mockRestore();
     }
     expect(warned).toEqual(["this adapter does not support the serverSideEmit() functionality"]);
+  });
+
+  it("with the adapter in memory serverSideEmitWithAck warns and stays pending", async () => {
+    const { io } = await startServer(implementation);
+    const warned: unknown[] = [];
+    const warn = jest.spyOn(console, "warn").mockImplementation((text) => void warned.push(text));
+    const settled: string[] = [];
+    try {
+      io.serverSideEmitWithAck("hello").then(
+        () => settled.push("resolved"),
+        () => settled.push("rejected"),
+      );
+      await nextTurn();
+    } finally {
+      warn.mockRestore();
+    }
+    expect(warned).toHaveLength(1);
+    expect(settled).toEqual([]);
+  });
+
+  it("it has no other members", async () => {
+    const { io } = await startWithStub(implementation);
+    const [remote] = await io.fetchSockets();
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(remote));
+    expect(methods.sort()).toEqual([
+      "constructor",
+      "disconnect",
+      "emit",
+      "join",
+      "leave",
+      "timeout",
+    ]);
+    expect(Object.keys(remote as object).sort()).toEqual([
+      "data",
+      "handshake",
+      "id",
+      "operator",
+      "rooms",
+    ]);
   });
 });

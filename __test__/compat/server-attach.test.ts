@@ -1,6 +1,5 @@
 // How the server takes its place beside others: request listeners, several attaches, foreign engines, upgrades of others.
 
-import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "socket.io";
 import { settleDown } from "../harness/clients";
@@ -17,6 +16,7 @@ import {
   track,
   trackHttpServer,
 } from "../harness/servers";
+import { stubSession } from "../harness/stub-session";
 
 /** An HTTP listener that answers with its name. */
 function answer(name: string) {
@@ -175,23 +175,7 @@ describeBoth("server attach", (implementation) => {
 
   it("sessions over any object with the engine's interface work", async () => {
     const io = new Server();
-    const sent: unknown[] = [];
-    const conn = Object.assign(new EventEmitter(), {
-      id: "stub",
-      protocol: 4,
-      readyState: "open",
-      request: undefined,
-      remoteAddress: undefined,
-      transport: { name: "stub", writable: true },
-      write(data: unknown) {
-        sent.push(data);
-        return conn;
-      },
-      close() {
-        conn.readyState = "closed";
-        conn.emit("close", "forced close");
-      },
-    });
+    const { conn, sent } = stubSession();
     internals(io).onconnection(conn);
     const connected = onceValue<Socket>(io, "connection");
     conn.emit("data", "0");
@@ -219,5 +203,81 @@ describeBoth("server attach", (implementation) => {
     expect(sent.at(-1)).toBe("1");
     expect(reasons).toEqual(["server namespace disconnect"]);
     expect(conn.readyState).toBe("closed");
+  });
+
+  it("a request listener that is added later is called for the server's own requests as well", async () => {
+    const { httpServer, port } = await startServer(implementation);
+    const urls: unknown[] = [];
+    httpServer.on("request", (req) => urls.push(req.url));
+    const response = await new PollingPeer(port).handshake();
+    expect([response.status, urls]).toEqual([200, ["/socket.io/?EIO=4&transport=polling"]]);
+  });
+
+  it("close() of a server on several HTTP servers closes the last of them", async () => {
+    const io = track(new Server());
+    const servers = [createServer(), createServer()] as const;
+    const pairs = [];
+    for (const httpServer of servers) {
+      io.attach(httpServer);
+      trackHttpServer(httpServer);
+      const port = await listenOnFreePort(httpServer);
+      pairs.push(await joinPair(describeRunning(io, httpServer, port)));
+    }
+    await io.close();
+    expect(servers.map(({ listening }) => listening)).toEqual([true, false]);
+    expect(pairs.map(({ socket }) => socket.connected)).toEqual([false, false]);
+    expect(pairs.map(({ socket }) => socket.conn.readyState)).toEqual(["open", "closed"]);
+    pairs[0]?.socket.conn.close();
+  });
+
+  it("a server that has nothing but an engine closes that, calls back and leaves the HTTP server alone", async () => {
+    const engineIo = require("engine.io");
+    const httpServer = createServer();
+    trackHttpServer(httpServer);
+    const io = new Server();
+    io.bind(engineIo.attach(httpServer, { path: "/socket.io" }));
+    const { socket } = await joinPair(
+      describeRunning(io, httpServer, await listenOnFreePort(httpServer)),
+    );
+    const calls: unknown[][] = [];
+    await io.close((...args) => calls.push(args));
+    expect([calls, httpServer.listening]).toEqual([[[]], true]);
+    expect([socket.connected, socket.conn.readyState]).toEqual([false, "closed"]);
+  });
+
+  it("a session of protocol 3 that is taken by hand is in / without having asked", async () => {
+    const io = new Server();
+    const { conn, sent } = stubSession(3);
+    const connected = onceValue<Socket>(io, "connection");
+    internals(io).onconnection(conn);
+    const socket = await connected;
+    expect([socket.id, sent]).toEqual(["stub", ["0"]]);
+  });
+
+  it("bind(engine) takes a class that extends npm's Server", async () => {
+    const { Server: NpmEngine } = require("engine.io");
+    const log: string[] = [];
+    class Own extends NpmEngine {
+      verify(...args: unknown[]) {
+        log.push("verify");
+        return super.verify(...args);
+      }
+      createTransport(name: string, req: unknown) {
+        log.push(`createTransport ${name}`);
+        return super.createTransport(name, req);
+      }
+    }
+    const httpServer = createServer();
+    trackHttpServer(httpServer);
+    const engine = new Own();
+    engine.attach(httpServer, { path: "/socket.io" });
+    const io = new Server();
+    io.bind(engine as never);
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    const { socket, client } = await joinPair(running);
+    client.on("q", (reply) => reply("yes"));
+    expect(await io.to(socket.id).timeout(4_000).emitWithAck("q")).toEqual(["yes"]);
+    expect(log).toEqual(["verify", "createTransport websocket"]);
+    engine.close();
   });
 });

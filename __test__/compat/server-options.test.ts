@@ -5,6 +5,7 @@ import { record, settleDown } from "../harness/clients";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { PollingPeer } from "../harness/polling-peer";
+import { request } from "../harness/raw-http";
 import {
   describeRunning,
   joinPair,
@@ -187,5 +188,59 @@ describeBoth("server options", (implementation) => {
     await joinPair(
       describeRunning(io, io.httpServer as never, (io.httpServer.address() as any).port),
     );
+  });
+
+  it("the constructor completes the very object that it is given, which is io.opts from then on", () => {
+    const options: any = { connectionStateRecovery: { maxDisconnectionDuration: 5 } };
+    const io = new Server(options);
+    expect(internals(io).opts).toBe(options);
+    expect(options).toMatchObject({
+      connectionStateRecovery: { maxDisconnectionDuration: 5, skipMiddlewares: true },
+      cleanupEmptyChildNamespaces: false,
+    });
+  });
+
+  it("attach completes the very object that it is given, with the constructor's options and the path", () => {
+    const options: any = { pingInterval: 7_000 };
+    track(new Server({ pingTimeout: 6_000 })).attach(createServer(), options);
+    expect(options).toMatchObject({
+      pingInterval: 7_000,
+      pingTimeout: 6_000,
+      path: "/socket.io",
+    });
+  });
+
+  it("serveClient(false) after attach changes nothing", async () => {
+    const { io, port } = await startServer(implementation);
+    io.serveClient(false);
+    expect((await request(port, { path: "/socket.io/socket.io.js" })).status).toBe(200);
+  });
+
+  it("an adapter that is replaced is not closed", () => {
+    const io = new Server();
+    const closed: string[] = [];
+    io.of("/").adapter.close = () => void closed.push("old");
+    io.adapter(class extends (io.adapter() as any) {} as never);
+    expect(closed).toEqual([]);
+  });
+
+  it("what the adapter's constructor or its init throws reaches the caller", () => {
+    const Base = new Server().adapter() as any;
+    class Constructor extends Base {
+      constructor(nsp: unknown) {
+        super(nsp);
+        throw new Error("no adapter");
+      }
+    }
+    class Init extends Base {
+      init(): void {
+        throw new Error("no backend");
+      }
+    }
+    expect(() => new Server({ adapter: Constructor as never })).toThrow("no adapter");
+    expect(() => new Server().adapter(Init as never)).toThrow("no backend");
+    const io = new Server();
+    internals(io)._adapter = Init;
+    expect(() => io.of("/n")).toThrow("no backend");
   });
 });

@@ -6,7 +6,7 @@ import { deferred, nextTurn, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { PollingPeer } from "../harness/polling-peer";
-import { RawWebSocket } from "../harness/raw-websocket";
+import { frame, RawWebSocket } from "../harness/raw-websocket";
 import { joinPair, startPair, startServer } from "../harness/servers";
 
 /** What a client sends right after the handshake, or after its CONNECT. */
@@ -133,5 +133,35 @@ describeBoth("state violations", (implementation) => {
     socket.on("q", (reply) => reply("alive"));
     expect(await client.emitWithAck("q")).toBe("alive");
     expect(running.io.sockets.sockets.size).toBe(1);
+  });
+
+  it("an event in the segment of its CONNECT closes the connection", async () => {
+    const { io, port } = await startServer(implementation);
+    const log: string[] = [];
+    io.on("connection", () => log.push("connection"));
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0/);
+    peer.write(Buffer.concat([frame("40"), frame('42["early"]')]));
+    expect(await peer.expectClose()).toBeUndefined();
+    await nextTurn();
+    expect(log).toEqual([]);
+    expect(io.engine.clientsCount).toBe(0);
+  });
+
+  it("close() of a client whose connection has ended does nothing", async () => {
+    const { socket } = await startPair(implementation);
+    const reasons: string[] = [];
+    socket.on("disconnect", (reason) => reasons.push(reason));
+    socket.conn.close();
+    internals(socket.client).close();
+    expect(reasons).toEqual(["forced close"]);
+  });
+
+  it("a client that is told to forget a socket that it does not have forgets none", async () => {
+    const { socket, client } = await startPair(implementation);
+    internals(socket.client)._remove({ id: "unknown", nsp: socket.nsp });
+    expect(internals(socket.client).sockets.get(socket.id)).toBe(socket);
+    socket.on("q", (reply) => reply("still there"));
+    expect(await client.emitWithAck("q")).toBe("still there");
   });
 });

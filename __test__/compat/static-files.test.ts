@@ -149,4 +149,10 @@ describeBoth("static files", (implementation) => {
       Server.sendFile = sendFile;
     }
   });
+
+  it("what stands between the path and the name is not looked at", async () => {
+    const { port } = await startServer(implementation);
+    const response = await request(port, { path: "/socket.ioXsocket.io.js" });
+    expect([response.status, response.text.includes("Socket.IO v4")]).toEqual([200, true]);
+  });
 });

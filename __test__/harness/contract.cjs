@@ -1,4 +1,4 @@
-// The rules of `contract.md`, the list of every behaviour of the engine and of the tests that hold it: how a line is
+// The rules of `contract.md`, the list of every behaviour of engine and server and of the tests that hold it: how a line is
 // read, when it is sound, and what a run of the tests says of it. No files and no processes: who collects the names
 // and the outcomes of the tests is `scripts/steps/contract.mjs`.
 "use strict";

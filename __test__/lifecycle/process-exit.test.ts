@@ -22,7 +22,7 @@ async function startServerProcess(
 }
 
 describeBoth("process exit", (implementation) => {
-  for (const scenario of ["unattached", "not listening"]) {
+  for (const scenario of ["unattached", "made with recovery", "not listening"]) {
     it(`a process with a server that is ${scenario} ends by itself`, async () => {
       const { finished } = startFixture(implementation, "one-shot.cjs", [scenario]);
       expect(await finished).toMatchObject({ exitCode: 0, stderr: "" });
@@ -142,6 +142,30 @@ describeBoth("process exit", (implementation) => {
     expect(await nextLine()).toBe("uncaught by a disconnect listener");
     expect(await failing.emitWithAck("q")).toBe("alive");
   });
+
+  it("a client may send error: without any listener of the name left it is uncaught, and the server goes on", async () => {
+    const { connect, nextLine } = await startServerProcess(implementation, "uncaught errors");
+    const client = await connect();
+    client.emit("remove all listeners");
+    client.emit("error", "nobody listens");
+    expect(await nextLine()).toMatch(/^uncaught Unhandled error\./);
+    const other = await connect();
+    expect(await other.emitWithAck("q")).toBe("alive");
+  });
+
+  for (const [namespace, told] of [
+    ["/throws", "unhandled by a middleware"],
+    ["/rejects", "unhandled by an async middleware"],
+  ] as const) {
+    it(`${told}: the error is an unhandled rejection, and the client waits until connectTimeout`, async () => {
+      const { port, nextLine } = await startServerProcess(implementation, "failing middlewares");
+      const peer = await RawWebSocket.open(port);
+      await peer.expectText(/^0/);
+      peer.send(`40${namespace},`);
+      expect(await nextLine()).toBe(told);
+      expect(await peer.expectClose()).toBeUndefined();
+    });
+  }
 
   it("a throwing listener does not lose the other events of its batch", async () => {
     const { port, nextLine } = await startServerProcess(implementation, "uncaught errors");

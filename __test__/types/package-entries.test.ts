@@ -25,6 +25,7 @@ console.log([typeof attach, typeof listen, typeof parser.decodePayload, Object.k
 const REQUIRED = `
 const { Server, protocol } = require("sio-rs/engine");
 if (new Server().clientsCount !== 0 || protocol !== 4) throw new Error("not the engine");
+if (require("sio-rs/package.json").name !== "sio-rs") throw new Error("not the package");
 for (const inner of ["sio-rs/engine.js", "sio-rs/lib/engine"]) {
   try { require(inner); throw new Error(inner + " can be required"); } catch (error) {
     if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error;

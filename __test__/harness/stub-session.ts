@@ -1,0 +1,33 @@
+// An Engine.IO session that belongs to no engine: the least that the server layer may assume of one. What is written to it is kept, and
+// a test says by `conn.emit("data", …)` what its client sends.
+
+import { EventEmitter } from "node:events";
+
+export interface StubSession {
+  /** What `io.onconnection()` is given. */
+  conn: any;
+  /** What was written, in order. */
+  sent: unknown[];
+}
+
+/** A session that is open, of a client that speaks `protocol`. */
+export function stubSession(protocol: 3 | 4 = 4): StubSession {
+  const sent: unknown[] = [];
+  const conn = Object.assign(new EventEmitter(), {
+    id: "stub",
+    protocol,
+    readyState: "open",
+    request: undefined,
+    remoteAddress: undefined,
+    transport: { name: "stub", writable: true },
+    write(data: unknown) {
+      sent.push(data);
+      return conn;
+    },
+    close() {
+      conn.readyState = "closed";
+      conn.emit("close", "forced close");
+    },
+  });
+  return { conn, sent };
+}

@@ -1,0 +1,79 @@
+// What the server layer does better than socket.io where nobody can rely on the difference: it is lenient where socket.io throws, and
+// does once what was asked twice. sio-rs alone; README.md has a line for each that users may notice.
+
+import { createServer } from "node:http";
+import type { Server } from "socket.io";
+import { runModule } from "../harness/child";
+import { nextTurn, once } from "../harness/events";
+import { type Implementation, loadImplementation } from "../harness/implementations";
+import { internals } from "../harness/internals";
+import { joinPair, startServer, track } from "../harness/servers";
+
+const sioRs: Implementation = loadImplementation("sio-rs");
+
+describe("improvements", () => {
+  test("close() of a server that was never attached resolves and calls back", async () => {
+    const io = new sioRs.Server();
+    const calls: unknown[][] = [];
+    await io.close((...args) => calls.push(args));
+    expect(calls).toEqual([[]]);
+  });
+
+  test("the callable may be called with new", () => {
+    const Callable = sioRs.callable as unknown as new (options: object) => Server;
+    expect(new Callable({ path: "/own" }).path()).toBe("/own");
+  });
+
+  test("the ES module has the callable as its default export", async () => {
+    const { stdout } = await runModule(
+      sioRs,
+      (specifier) => `
+        import io, { Server } from ${JSON.stringify(specifier)};
+        console.log(io() instanceof Server, io.Server === Server);
+      `,
+    );
+    expect(stdout).toBe("true true\n");
+  });
+
+  test("options of another realm or without a prototype are options", () => {
+    const foreign = require("node:vm").runInNewContext('({ path: "/own" })');
+    for (const options of [foreign, Object.assign(Object.create(null), { path: "/own" })]) {
+      const io = new sioRs.Server(options);
+      expect([io.path(), io.engine]).toEqual(["/own", undefined]);
+    }
+  });
+
+  test("undefined in the place of an option of the engine is its default", async () => {
+    const io = track(
+      new sioRs.Server(createServer(), { pingTimeout: undefined, pingInterval: undefined }),
+    );
+    expect(internals(io.engine).opts).toMatchObject({ pingTimeout: 20_000, pingInterval: 25_000 });
+  });
+
+  test("a middleware that calls next twice lets the socket in once", async () => {
+    const running = await startServer(sioRs);
+    const connections: string[] = [];
+    running.io.use((_socket, next) => {
+      next();
+      next();
+    });
+    running.io.on("connection", ({ id }) => connections.push(id));
+    const { socket } = await joinPair(running);
+    await nextTurn();
+    expect(connections).toEqual([socket.id]);
+  });
+
+  test("a middleware that refuses after it has let the socket in changes nothing", async () => {
+    const running = await startServer(sioRs);
+    running.io.use((_socket, next) => {
+      next();
+      next(new Error("too late"));
+    });
+    const client = running.connect();
+    const errors: unknown[] = [];
+    client.on("connect_error", (error) => errors.push(error));
+    await once(client, "connect");
+    await nextTurn();
+    expect([errors, running.io.sockets.sockets.size]).toEqual([[], 1]);
+  });
+});
