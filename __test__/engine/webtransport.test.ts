@@ -107,7 +107,8 @@ describe("webtransport", () => {
     conn.close();
     await eventually(() => closes === 1);
     await nothingIsLeft();
-    expect(conn.transport.readyState).toBe("closed");
+    // The core has let go of it before its last event is read here.
+    await eventually(() => conn.transport.readyState === "closed");
   });
 
   it("what was sent before close() is delivered", async () => {
