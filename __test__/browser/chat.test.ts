@@ -168,6 +168,18 @@ describe.each(IMPLEMENTATIONS)("chat demo on $name", ({ name, modulePath }) => {
     expect(await log(mary).getByText("Between us").count()).toBe(0);
   });
 
+  it("a press on a person holds while the list of people changes under it", async () => {
+    const ada = await openPage("Ada");
+    await openPage("Grace");
+    const grace = ada.locator("#people").getByRole("button", { name: "Grace" });
+    await grace.hover();
+    await ada.mouse.down();
+    await openPage("Mary");
+    await ada.locator("#people").getByText("Mary").waitFor();
+    await ada.mouse.up();
+    await ada.locator("#private-name", { hasText: "Grace" }).waitFor();
+  });
+
   it("a picture arrives with every pixel", async () => {
     const [ada, grace] = [await openPage("Ada"), await openPage("Grace", PHONE)];
     const sent = await drawPicture(ada);

@@ -10,7 +10,7 @@ const END_PIXELS = 60;
 const $ = (id) => document.getElementById(id);
 let isAtEnd = true;
 const typing = new Map(); // Socket id to name and timer.
-const shown = new Map(); // Id of a list to what it shows.
+const shownRows = new Map(); // Id of a list to its rows by key.
 
 export function showState(state, transport) {
   $("status").dataset.state = state === "connected" ? "on" : "waiting";
@@ -28,44 +28,65 @@ export function showRoom(room) {
 }
 
 export function showRooms(rooms, current, onChoose) {
-  if (isShown("rooms", [rooms, current])) return;
-  const items = rooms.map(({ name, count }) => {
-    const button = element("button", { type: "button", className: "row" });
-    if (name === current) button.setAttribute("aria-current", "true");
-    button.append(
+  showList("rooms", rooms, ({ name }) => name, makeRoom, paintRoom);
+
+  function makeRoom({ name }) {
+    const [text, count] = [
       element("span", { className: "row-name", textContent: `# ${name}` }),
-      badge(count),
-    );
-    button.addEventListener("click", () => onChoose(name));
-    return listItem(button);
-  });
-  $("rooms").replaceChildren(...items);
+      element("span", { className: "badge" }),
+    ];
+    return listRow([text, count], () => onChoose(name));
+  }
+
+  function paintRoom(button, { name, count }) {
+    if (name === current) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    const badge = button.lastElementChild;
+    badge.textContent = count;
+    badge.setAttribute("aria-label", count === 1 ? "1 person" : `${count} people`);
+  }
 }
 
 export function showPeople(people, ownId, onChoose) {
-  if (isShown("people", [people, ownId])) return;
-  const items = people.map((person) => {
-    const isMe = person.id === ownId;
-    const button = element("button", { type: "button", className: "row", disabled: isMe });
-    button.title = isMe ? "" : `Write to ${person.name} alone`;
-    const where = isMe ? "you" : person.room;
-    button.append(
-      avatar(person.name),
+  showList("people", people, ({ id, name }) => `${id} ${name}`, makePerson, paintPerson);
+
+  function makePerson(person) {
+    const [text, where] = [
       element("span", { className: "row-name", textContent: person.name }),
-      element("span", { className: "faint", textContent: where }),
-    );
-    button.addEventListener("click", () => onChoose(person));
-    return listItem(button);
-  });
-  $("people").replaceChildren(...items);
+      element("span", { className: "faint" }),
+    ];
+    return listRow([avatar(person.name), text, where], () => onChoose(person));
+  }
+
+  function paintPerson(button, { id, name, room }) {
+    const isMe = id === ownId;
+    button.disabled = isMe;
+    button.title = isMe ? "" : `Write to ${name} alone`;
+    button.lastElementChild.textContent = isMe ? "you" : room;
+  }
 }
 
-/** A list that is made anew takes the focus from whoever is in it: only when it has changed. */
-function isShown(id, state) {
-  const text = JSON.stringify(state);
-  if (shown.get(id) === text) return true;
-  shown.set(id, text);
-  return false;
+/**
+ * Shows `entries` in the list `id`. A row that stays is painted over, not made anew: that would take the focus from
+ * whoever is in it, and a click whose button is replaced between press and release is lost.
+ */
+function showList(id, entries, keyOf, make, paint) {
+  const before = shownRows.get(id) ?? new Map();
+  const rows = new Map();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    const row = before.get(key) ?? make(entry);
+    paint(row.firstElementChild, entry);
+    rows.set(key, row);
+  }
+  for (const [key, row] of before) if (!rows.has(key)) row.remove();
+  // Only what stands in the wrong place is moved: moving, too, would end a press.
+  let place = $(id).firstElementChild;
+  for (const row of rows.values()) {
+    if (row === place) place = place.nextElementSibling;
+    else $(id).insertBefore(row, place);
+  }
+  shownRows.set(id, rows);
 }
 
 export function showBroadcasts(count) {
@@ -244,16 +265,13 @@ function avatar(name) {
   return mark;
 }
 
-function badge(count) {
-  const mark = element("span", { className: "badge", textContent: count });
-  mark.setAttribute("aria-label", count === 1 ? "1 person" : `${count} people`);
-  return mark;
-}
-
-function listItem(content) {
-  const item = element("li", {});
-  item.append(content);
-  return item;
+function listRow(content, onChoose) {
+  const button = element("button", { type: "button", className: "row" });
+  button.append(...content);
+  button.addEventListener("click", onChoose);
+  const row = element("li", {});
+  row.append(button);
+  return row;
 }
 
 function element(tag, properties) {
