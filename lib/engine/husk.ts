@@ -3,20 +3,20 @@
  *
  * `server.getConnections` counts it, `httpServer.close()` waits for it, its addresses can be read, and destroying or ending it drops the
  * stream. It has no handle: what is written to it does not leave but destroys it. If somebody may hold the socket it is that very object that
- * remains. Otherwise (unseen.ts) a few facts do, and another socket is made of them when somebody asks: 104 bytes instead of 1,080.
+ * remains. Otherwise (unseen/) a few facts do, and another socket is made of them when somebody asks: 104 bytes instead of 1,080.
  */
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
-import type { RequestSource } from "./deferred-request";
 import { addressOf } from "./request";
+import type { WebSocketTransport } from "./transports";
 import {
   type AcceptingServer,
   forgetSocket,
+  type RequestSource,
   StandIn,
   type StandInSource,
   WITHOUT_HANDLE,
-} from "./stand-in";
-import type { WebSocketTransport } from "./transports";
+} from "./unseen";
 
 const kHusk = Symbol("husk");
 

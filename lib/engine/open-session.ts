@@ -6,9 +6,7 @@
 import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
-import { AnsweredRequest } from "./answered-request";
 import { type Carrier, carry, isAlive } from "./carrier";
-import { DeferredRequest } from "./deferred-request";
 import { abortHandshake, ERRORS, type ErrorCallback } from "./errors";
 import {
   appendHeaders,
@@ -17,14 +15,19 @@ import {
   responseHead,
   responseLines,
 } from "./handshake";
-import { internHeaders } from "./header-pool";
 import { UnseenSocket } from "./husk";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
 import type { Transport } from "./transports";
-import { isUnseen, isUnseenRequest } from "./unseen";
+import {
+  AnsweredRequest,
+  DeferredRequest,
+  internHeaders,
+  isUnseen,
+  isUnseenRequest,
+} from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
 import { WebSocketGate } from "./websocket-gate";
 

@@ -6,14 +6,13 @@ import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
-import { AnsweredRequest } from "./answered-request";
-import { HiddenRequest } from "./hidden-request";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import type { Packet } from "./payload";
 import { addressOf, type EngineRequest } from "./request";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
+import { AnsweredRequest, HiddenRequest } from "./unseen";
 import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
 
 /** Options of {@link Socket.send}. */

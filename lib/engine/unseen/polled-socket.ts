@@ -4,10 +4,10 @@
  * Requests of many sessions may come over one socket, when it is a proxy's.
  */
 import type { Socket as NetSocket } from "node:net";
+import { addressOf } from "../request";
 import type { RequestSource } from "./deferred-request";
-import { addressOf } from "./request";
 import { type AcceptingServer, StandIn, type StandInSource } from "./stand-in";
-import { wasShown } from "./unseen";
+import { wasShown } from "./visibility";
 
 const kPolled = Symbol("polled");
 
