@@ -36,6 +36,8 @@ pub struct Entry {
     compress: bool,
     /// Who wants to know when it was taken.
     word: Word,
+    /// It found the transport free, so it is a batch of its own.
+    is_first: bool,
 }
 
 /// Who is told that an entry was taken.
@@ -90,12 +92,13 @@ impl Entry {
 
     /// Bytes that only a stream can carry: an HTTP response, a WebSocket control frame.
     pub const fn raw(bytes: Bytes) -> Self {
-        Self { frames: bytes, compress: false, word: Word::Nobody }
+        Self { frames: bytes, compress: false, word: Word::Nobody, is_first: false }
     }
 
     /// A frame of the user's own.
     pub const fn frame(frame: Bytes, compress: bool, notify: bool) -> Self {
-        Self { frames: frame, compress, word: if notify { Word::Stream } else { Word::Nobody } }
+        let word = if notify { Word::Stream } else { Word::Nobody };
+        Self { frames: frame, compress, word, is_first: false }
     }
 
     /// Marks what it is for: one that may be compressed, a sender that waits for word.
@@ -106,9 +109,21 @@ impl Entry {
         self
     }
 
+    /// Marks whether it found the transport free: then it leaves by itself, as Engine.IO writes it.
+    #[must_use]
+    pub(super) const fn first(mut self, is_first: bool) -> Self {
+        self.is_first = is_first;
+        self
+    }
+
     /// The WebSocket frames.
     pub const fn frames(&self) -> &Bytes {
         &self.frames
+    }
+
+    /// Whether its first frame is compressed.
+    pub fn is_deflated(&self) -> bool {
+        self.frames.first().is_some_and(|first| first & RSV1 != 0)
     }
 
     /// Its form for a WebSocket with this deflater, if it has one.
@@ -125,7 +140,7 @@ impl Entry {
     /// The same entry with other frames.
     #[must_use]
     pub(super) const fn with_frames(&self, frames: Bytes) -> Self {
-        Self { frames, compress: self.compress, word: self.word }
+        Self { frames, compress: self.compress, word: self.word, is_first: self.is_first }
     }
 
     /// Whether it may be compressed.
@@ -149,6 +164,9 @@ pub struct Outbox {
     taken: usize,
     /// Bytes of all entries that the stream has not taken.
     bytes: usize,
+    /// How many entries Engine.IO would have given to a stream that takes no more for now: one batch. The others wait
+    /// behind it. It is counted only while the stream is blocked.
+    batch: usize,
 }
 
 #[derive(Debug, Default)]
@@ -201,12 +219,101 @@ impl Outbox {
         }?;
         self.bytes = self.bytes.saturating_sub(entry.frames.len().saturating_sub(self.taken));
         self.taken = 0;
+        if self.batch > 0 {
+            self.batch -= 1;
+            if self.batch == 0 {
+                self.batch = self.len(); // what waited leaves as the next one
+            }
+        }
         Some(entry)
     }
 
     /// Whether nothing waits.
     pub const fn is_empty(&self) -> bool {
         matches!(self.entries, Entries::None)
+    }
+
+    fn len(&self) -> usize {
+        match &self.entries {
+            Entries::None => 0,
+            Entries::One(_) => 1,
+            Entries::Many(entries) => entries.len(),
+        }
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let (one, many) = match &mut self.entries {
+            Entries::None => (None, None),
+            Entries::One(entry) => (Some(entry), None),
+            Entries::Many(entries) => (None, Some(entries)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// The stream takes no more for now: from here on it is known what waits behind the batch that it has begun.
+    pub fn begin_batch(&mut self) {
+        if self.batch == 0 {
+            let starts = self.iter_mut().skip(1).position(|entry| entry.is_first);
+            let is_alone = self.iter_mut().next().is_some_and(|entry| entry.is_first);
+            let len = self.len();
+            self.batch = if is_alone { 1 } else { starts.map_or(len, |start| start + 1) };
+        }
+    }
+
+    /// The last entry was sent in the turn of the one before it, so they are of one batch if that one has begun.
+    pub(super) fn extend_batch(&mut self) {
+        if self.batch + 1 == self.len() {
+            self.batch += 1;
+        }
+    }
+
+    /// How many entries wait: those behind the batch of a stream that is blocked, and the last `sent` ones in any case.
+    fn waiting(&self, is_blocked: bool, sent: usize) -> usize {
+        let behind = if is_blocked { self.len().saturating_sub(self.batch) } else { 0 };
+        behind.max(sent).min(self.len())
+    }
+
+    /// Drops what waits; see [`waiting`](Self::waiting). An entry that the stream has begun to take stays.
+    pub(super) fn drop_waiting(&mut self, is_blocked: bool, sent: usize) {
+        let begun = usize::from(self.taken > 0);
+        let kept = (self.len() - self.waiting(is_blocked, sent)).max(begun);
+        let dropped: usize = match &mut self.entries {
+            Entries::Many(entries) => {
+                entries.drain(kept.min(entries.len())..).map(|entry| entry.frames.len()).sum()
+            }
+            Entries::One(entry) if kept == 0 => entry.frames.len(),
+            Entries::One(_) | Entries::None => 0,
+        };
+        if kept == 0 {
+            self.entries = Entries::None;
+        }
+        self.bytes = self.bytes.saturating_sub(dropped);
+    }
+
+    /// Has word given of all that waits, and of the end of the batch before it; `each` is shown what waits. Returns how
+    /// many entries of the batch word will be given of, and how many wait.
+    pub(super) fn survey(
+        &mut self,
+        is_blocked: bool,
+        sent: usize,
+        mut each: impl FnMut(&Entry),
+    ) -> (u32, u32) {
+        let taken = self.len() - self.waiting(is_blocked, sent);
+        let mut words = 0;
+        let mut waiting = 0;
+        for (index, entry) in self.iter_mut().enumerate() {
+            if index < taken {
+                if index + 1 == taken && entry.word == Word::Nobody {
+                    entry.word = Word::Session;
+                }
+                words += u32::from(entry.word == Word::Session);
+            } else if entry.word != Word::Stream {
+                entry.word = Word::Session;
+                waiting += 1;
+                each(entry);
+            }
+        }
+        (words, waiting)
     }
 
     /// How many bytes the stream has not taken.
@@ -259,6 +366,9 @@ impl Outbox {
         }
     }
 }
+
+/// In the first byte of a frame: it begins a compressed message (RFC 7692 section 6).
+const RSV1: u8 = 0x40;
 
 /// Room for a few packets; more is rare between two writes.
 const FIRST_CAPACITY: usize = 4;
