@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Server } from "../../lib/engine";
-import { DeferredRequest } from "../../lib/engine/deferred-request";
+import { DeferredRequest } from "../../lib/engine/unseen/deferred-request";
 import { FakeLink } from "./fake-link";
 import { immediate, upgrade } from "./fixture";
 import { RawPeer } from "./raw";

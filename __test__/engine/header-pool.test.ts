@@ -1,6 +1,7 @@
 /** Raw headers and other strings that connections share: nothing of them may change, and peers must not be able to fill the memory. */
-import { internHeaders, poolHeaders, unpoolHeaders } from "../../lib/engine/header-pool";
+
 import { StringPool } from "../../lib/engine/string-pool";
+import { internHeaders, poolHeaders, unpoolHeaders } from "../../lib/engine/unseen/header-pool";
 
 const LISTS: string[][] = [
   [],

@@ -6,9 +6,7 @@
 import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
-import { AnsweredRequest } from "./answered-request";
 import { type Carrier, carry, isAlive } from "./carrier";
-import { DeferredRequest } from "./deferred-request";
 import { abortHandshake, ERRORS, type ErrorCallback } from "./errors";
 import {
   appendHeaders,
@@ -17,14 +15,19 @@ import {
   responseHead,
   responseLines,
 } from "./handshake";
-import { internHeaders } from "./header-pool";
 import { UnseenSocket } from "./husk";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
 import { Socket } from "./socket";
 import type { Transport } from "./transports";
-import { isUnseen, isUnseenRequest } from "./unseen";
+import {
+  AnsweredRequest,
+  DeferredRequest,
+  internHeaders,
+  isUnseen,
+  isUnseenRequest,
+} from "./unseen";
 import type { HeaderTable } from "./upgrade-response";
 import { WebSocketGate } from "./websocket-gate";
 
@@ -49,7 +52,7 @@ interface UpgradeRequest extends VerifiedUpgrade {
 /** Opens the session that has got an id; undefined when it was refused, or its client has gone. */
 type Opener = (id: string, refuse: ErrorCallback) => Socket | undefined;
 
-/** What {@link openSession} does for requests that are no polls. */
+/** What {@link openSession} does for requests that are no polls: engine.io's `handshake`, which leads there, is given the request alone. */
 const openers = new WeakMap<EngineRequest, Opener>();
 
 /** Has {@link openSession} open the session of an upgrade request so. */
@@ -63,9 +66,14 @@ export function openWith(req: EngineRequest, open: Opener): void {
  */
 export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): void {
   const { server, req, stream } = request;
-  const handshake = checkHandshake(req, gateOf(server)?.deflate);
+  const gate = gateOf(server);
+  const handshake = checkHandshake(req, gate?.deflate);
   if ("status" in handshake) {
-    abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
+    if (gate?.listenerCount("wsClientError")) {
+      gate.emit("wsClientError", new Error(handshake.message), stream, req);
+    } else {
+      abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
+    }
     return;
   }
   claim(stream);

@@ -47,6 +47,19 @@ const debug = debugModule("engine");
 /** engine.io's name for what servers on other foundations than Node's http have in common with this one. */
 export type BaseServer = Server;
 
+/** The methods that a request goes through: whoever replaces one is shown requests. */
+const REQUEST_METHODS = [
+  "handleRequest",
+  "handleUpgrade",
+  "prepare",
+  "verify",
+  "generateId",
+  "handshake",
+  "createTransport",
+  "_applyMiddlewares",
+  "emit",
+];
+
 /**
  * engine.io's server. It may be extended: `verify`, `prepare`, `generateId`, `upgrades`, `handshake`, `createTransport`, `init`, `cleanup`,
  * `_computePath` and `_applyMiddlewares` are asked wherever engine.io asks them. There is no `onWebSocket`: a stream belongs to the core
@@ -58,28 +71,9 @@ export class Server extends EventEmitter {
   /** Texts by error code. */
   static readonly errorMessages = ERROR_MESSAGES;
 
-  /** The methods that a request goes through, as they were when this was loaded. */
-  private static readonly plain = (({
-    handleRequest,
-    handleUpgrade,
-    prepare,
-    verify,
-    generateId,
-    handshake,
-    createTransport,
-    _applyMiddlewares,
-    emit,
-  }: Server) => ({
-    handleRequest,
-    handleUpgrade,
-    prepare,
-    verify,
-    generateId,
-    handshake,
-    createTransport,
-    _applyMiddlewares,
-    emit,
-  }))(Server.prototype);
+  private static readonly plainMethods: ReadonlyMap<string, unknown> = new Map(
+    REQUEST_METHODS.map((name) => [name, methodOf(Server.prototype, name)]),
+  );
 
   /** The options, read whenever they are needed: changes count from then on. */
   opts: EngineOptions;
@@ -158,8 +152,7 @@ export class Server extends EventEmitter {
     const request = req as EngineRequest;
     stream.on("error", destroyOnError);
     // Only middlewares see the response, and it lives as long as the connection.
-    const isSeen =
-      this.middlewares.length > 0 || this._applyMiddlewares !== Server.plain._applyMiddlewares;
+    const isSeen = this.middlewares.length > 0 || !this.isPlain("_applyMiddlewares");
     const res = isSeen ? new UpgradeResponse(request, stream) : undefined;
     const refuse: ErrorCallback = (code, context) => {
       this._reportError(request, code as ErrorCode, context);
@@ -218,8 +211,8 @@ export class Server extends EventEmitter {
 
   /** The transports that a session on `transport` may be upgraded to. */
   upgrades(transport: TransportName): TransportName[] {
-    const known = Object.entries(transports).find(([name]) => name === transport);
-    return this.opts.allowUpgrades && known ? [...known[1].upgradesTo] : [];
+    const isKnown = Object.hasOwn(transports, transport);
+    return this.opts.allowUpgrades && isKnown ? [...transports[transport].upgradesTo] : [];
   }
 
   /** Closes every session at once. New polling sessions are accepted as long as the http server runs. */
@@ -251,7 +244,7 @@ export class Server extends EventEmitter {
       this.createTransport(transportName, req),
     );
     // The object for a WebSocket is made when somebody looks, and the engine itself does not.
-    return this.handshake === Server.plain.handshake ? undefined : session?.transport;
+    return this.isPlain("handshake") ? undefined : session?.transport;
   }
 
   /**
@@ -291,7 +284,7 @@ export class Server extends EventEmitter {
     const { transports, wsEngine, perMessageDeflate } = this.opts;
     if (!transports.includes("websocket")) {
       this.ws = undefined;
-    } else if (wsEngine !== undefined) {
+    } else if (wsEngine !== WebSocketGate) {
       this.ws = makeWsEngine(this);
     } else {
       this.ws = new WebSocketGate(deflateOptions(perMessageDeflate));
@@ -334,23 +327,18 @@ export class Server extends EventEmitter {
   /** Whether no code but the engine's own is shown requests. */
   _keepsRequestsToItself(): boolean {
     const { middlewares, ws } = this;
-    const { plain } = Server;
     return (
       (middlewares.length === 0 || (middlewares.length === 1 && middlewares[0] === this.cors)) &&
       !this.opts.allowRequest &&
       this.listenerCount("initial_headers") === 0 &&
       this.listenerCount("headers") === 0 &&
       (ws === undefined || (ws instanceof WebSocketGate && ws.listenerCount("headers") === 0)) &&
-      this.handleRequest === plain.handleRequest &&
-      this.handleUpgrade === plain.handleUpgrade &&
-      this.prepare === plain.prepare &&
-      this.verify === plain.verify &&
-      this.generateId === plain.generateId &&
-      this.handshake === plain.handshake &&
-      this.createTransport === plain.createTransport &&
-      this._applyMiddlewares === plain._applyMiddlewares &&
-      this.emit === plain.emit
+      REQUEST_METHODS.every((name) => this.isPlain(name))
     );
+  }
+
+  private isPlain(name: string): boolean {
+    return methodOf(this, name) === Server.plainMethods.get(name);
   }
 
   private runAndVerify(
@@ -367,4 +355,8 @@ export class Server extends EventEmitter {
       }
     });
   }
+}
+
+function methodOf(server: Server, name: string): unknown {
+  return (server as unknown as Record<string, unknown>)[name];
 }

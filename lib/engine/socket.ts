@@ -7,16 +7,16 @@ import { runApart } from "../async-context";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { packetsSentTo } from "../sent-records";
-import { AnsweredRequest } from "./answered-request";
-import { HiddenRequest } from "./hidden-request";
+import { peerEnd } from "./endpoint";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import type { PollingTransport } from "./polling";
-import { addressOf, type EngineRequest } from "./request";
+import type { EngineRequest } from "./request";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
-import { packetOfSent, readWaiting, unknownPacket } from "./waiting-packets";
+import { AnsweredRequest, HiddenRequest } from "./unseen";
+import { packetOfSent, readWaiting, unknownPacket, type WaitingInCore } from "./waiting-packets";
 import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
 
 const DIGIT_ZERO = 0x30;
@@ -67,7 +67,7 @@ export class Socket extends Session {
   ) {
     super(server);
     this._request = req;
-    this.remoteAddress = addressOf(req?.socket ?? req?.connection) as string; // made by hand, a request may have the older name alone
+    this.remoteAddress = peerEnd(req?.socket ?? req?.connection).address as string; // made by hand, a request may have the older name alone
     Object.defineProperty(this, "request", requestProperty);
     this.setBit(TEXT_ONLY, Boolean(req?._query.b64));
   }
@@ -230,30 +230,49 @@ export class Socket extends Session {
 
   override _takeStock(outgoing: Outgoing): void {
     const { carrier, transport } = this;
-    const { _link: link } = this.server;
     if (this._slot < 0) {
       return;
     }
-    if (carrier === undefined ? (transport as PollingTransport)._mayHold() : this.isHeldUp()) {
-      const answer = link.waiting(this._slot);
-      if (answer !== undefined) {
-        outgoing.takeOver(readWaiting(answer, this.protocol));
+    if (carrier === undefined) {
+      const waiting = (transport as PollingTransport)._mayHold() ? this.askWaiting() : undefined;
+      if (waiting !== undefined) {
+        outgoing.takeOver(waiting);
       }
-    } else if (carrier !== undefined && this.isBusyInTurn()) {
-      const count = this.waitingInTurn();
-      const { commands, broadcasts } = link;
-      const sent = count > 0 ? packetsSentTo(this._slot, commands.recordsOfTurn(), broadcasts) : [];
-      const packets = sent.slice(Math.max(sent.length - count, 0)).map(packetOfSent);
-      while (packets.length < count) {
-        packets.unshift(unknownPacket());
+      return;
+    }
+    const isBusy = this.isBusyInTurn();
+    const ofTurn = isBusy ? this.packetsOfTurn() : [];
+    const waiting = this._pendingBytes() > 0 ? this.askWaiting() : undefined;
+    if (waiting !== undefined && waiting.before + waiting.units > 0) {
+      if (waiting.packets.length < ofTurn.length) {
+        waiting.packets = ofTurn; // the stream has taken the first of them already
       }
-      outgoing.takeOverTurn(packets);
+      outgoing.takeOver(waiting);
+    } else if (isBusy) {
+      outgoing.takeOverTurn(ofTurn);
     }
   }
 
-  /** The peer does not read. */
-  private isHeldUp(): boolean {
-    return this._pendingBytes() > 0;
+  /** What the core says that waits. */
+  private askWaiting(): WaitingInCore | undefined {
+    const answer = this.server._link.waiting(this._slot);
+    return answer && readWaiting(answer, this.protocol);
+  }
+
+  /** What was sent in this turn and waits for its end. */
+  private packetsOfTurn(): Packet[] {
+    const count = this.waitingInTurn();
+    if (count === 0) {
+      return [];
+    }
+    const { commands, broadcasts } = this.server._link;
+    const packets = packetsSentTo(this._slot, commands.recordsOfTurn(), broadcasts)
+      .slice(-count)
+      .map(packetOfSent);
+    while (packets.length < count) {
+      packets.unshift(unknownPacket());
+    }
+    return packets;
   }
 
   /** The core tells when packets have left: a polling transport takes its packets in sight of JavaScript. */

@@ -5,11 +5,11 @@
  * Then neither it nor its socket has to stay: 2.8 KB of an upgraded session (heap snapshot of 3,000).
  */
 import type { IncomingMessage } from "node:http";
+import type { EngineRequest } from "../request";
 import { DeferredRequest } from "./deferred-request";
 import { HiddenRequest } from "./hidden-request";
 import { PolledSocket } from "./polled-socket";
-import type { EngineRequest } from "./request";
-import { noteShown } from "./unseen";
+import { noteShown } from "./visibility";
 
 export class AnsweredRequest extends HiddenRequest {
   private current: EngineRequest | DeferredRequest;

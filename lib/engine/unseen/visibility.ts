@@ -9,9 +9,9 @@ import { EventEmitter } from "node:events";
 import { type Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { EngineRequest } from "../request";
+import type { Server } from "../server";
 import { canDefer } from "./deferred-request";
-import type { EngineRequest } from "./request";
-import type { Server } from "./server";
 
 /** Node's own fields of an http server. */
 type OpenServer = HttpServer & {

@@ -4,7 +4,7 @@
  * For Node it is the original in every respect that still counts: `server.getConnections` counts it, `httpServer.close()` waits for it.
  */
 import { Socket as NetSocket } from "node:net";
-import { destroyOnError } from "./errors";
+import { destroyOnError } from "../errors";
 
 /** Node's own fields of an accepted socket and of its server. */
 interface OpenSocket extends NetSocket {

@@ -6,11 +6,11 @@
  */
 import { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
+import { type EngineRequest, parseQuery } from "../request";
+import { StringPool } from "../string-pool";
 import { type PooledHeaders, poolHeaders, unpoolHeaders } from "./header-pool";
 import { HiddenRequest } from "./hidden-request";
-import { type EngineRequest, parseQuery } from "./request";
 import type { AcceptingServer } from "./stand-in";
-import { StringPool } from "./string-pool";
 
 /** Node's own fields of a request, and the method by which its parser hands over raw headers. */
 type OpenMessage = EngineRequest & {

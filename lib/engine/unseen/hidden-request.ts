@@ -4,7 +4,7 @@
  * Two kinds: one that is made anew (deferred-request.ts), and one that stays until it has been answered (answered-request.ts).
  */
 import type { IncomingMessage } from "node:http";
-import type { EngineRequest } from "./request";
+import type { EngineRequest } from "../request";
 
 export abstract class HiddenRequest {
   /** The object that users get, always the same. */
