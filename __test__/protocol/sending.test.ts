@@ -1,6 +1,7 @@
 // How a session sends, seen from JavaScript: `writeBuffer` at the first look at it, what is busy for how long, what a close takes along,
 // packets of every type, and the callbacks of what was sent before an upgrade.
 
+import { EventEmitter } from "node:events";
 import { type Session, startBareEngine } from "../harness/bare-engine";
 import { settleDown, settleTransport } from "../harness/clients";
 import { deferred, eventually, nextTurn, once } from "../harness/events";
@@ -335,6 +336,29 @@ describeBoth("sending", (implementation) => {
     await peer.expectText("4a");
     await peer.expectText("4by hand");
     await eventually(() => session.writeBuffer.length === 0);
+  });
+
+  it("what is taken out of writeBuffer is not sent", async () => {
+    const { peer, session } = await startOverWebSocket(implementation);
+    for (const text of ["a", "b", "c"]) {
+      session.send(text);
+    }
+    session.writeBuffer.shift();
+    await peer.expectText("4a");
+    await peer.expectText("4c");
+  });
+
+  it("_maybeUpgrade makes any transport a candidate", async () => {
+    const server = await startBareEngine(implementation);
+    const opened = server.nextSession();
+    await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    const candidate = new EventEmitter() as any;
+    candidate.name = "mine";
+    candidate.close = () => {};
+    session._maybeUpgrade(candidate);
+    expect(session.upgrading).toBe(true);
+    session.close(true);
   });
 
   it("close() with one packet on its way to a peer that does not read is immediate", async () => {

@@ -87,8 +87,11 @@ export class Outgoing {
   takeOver({ before, units, packets }: WaitingInCore): void {
     this.replaceBuffer(packets);
     if (!(this.current instanceof PollingTransport)) {
-      const callbacks = this.batches.flatMap((batch) => batch.callbacks);
-      this.batches = before > 0 ? [{ units: before, callbacks }] : [];
+      if (before > 0) {
+        // Else the batch has left the core already, and JavaScript carries it.
+        const callbacks = this.batches.flatMap((batch) => batch.callbacks);
+        this.batches = [{ units: before, callbacks }];
+      }
       this.bufferedUnits = units;
     }
   }

@@ -453,6 +453,77 @@ mod tests {
         assert!(outbox.is_empty());
     }
 
+    /// What waits, and how many words are to come before it.
+    fn surveyed(outbox: &mut Outbox, is_blocked: bool, sent: usize) -> (u32, Vec<u8>) {
+        let mut waiting = Vec::new();
+        let (before, count) =
+            outbox.survey(is_blocked, sent, |entry| waiting.push(entry.frames()[3]));
+        assert_eq!(count as usize, waiting.len());
+        (before, waiting)
+    }
+
+    #[test]
+    fn behind_a_packet_that_found_the_stream_free_all_waits() {
+        let mut outbox = Outbox::default();
+        outbox.push(text("a").first(true));
+        outbox.push(text("b"));
+        outbox.push(text("c"));
+        outbox.begin_batch();
+        assert_eq!(surveyed(&mut outbox, true, 0), (1, b"bc".to_vec()));
+        assert_eq!(outbox.advance(4), Taken { messages: 1, frames: 0 });
+        assert_eq!(surveyed(&mut outbox, true, 0), (2, vec![]), "they are the next batch");
+        outbox.push(text("d"));
+        assert_eq!(surveyed(&mut outbox, true, 0), (2, b"d".to_vec()));
+    }
+
+    #[test]
+    fn a_batch_ends_where_the_stream_was_free_again_and_grows_with_its_turn() {
+        let mut outbox = Outbox::default();
+        outbox.push(text("b"));
+        outbox.push(text("c"));
+        outbox.push(text("d").first(true));
+        outbox.begin_batch();
+        assert_eq!(surveyed(&mut outbox, true, 0).1, b"d");
+        assert_eq!(surveyed(&mut outbox, true, 2).1, b"cd", "two were sent in this turn");
+
+        let mut outbox = Outbox::default();
+        outbox.push(text("b"));
+        outbox.begin_batch();
+        outbox.push(text("c"));
+        outbox.extend_batch();
+        assert_eq!(surveyed(&mut outbox, true, 0).1, b"");
+        assert_eq!(surveyed(&mut outbox, false, 1).1, b"c");
+    }
+
+    #[test]
+    fn what_waits_is_dropped_but_for_what_the_stream_has_begun_to_take() {
+        let filled = || {
+            let mut outbox = Outbox::default();
+            for word in ["a", "b", "c"] {
+                outbox.push(text(word));
+            }
+            outbox
+        };
+        for (sent, taken, left) in
+            [(0, 0, "abc"), (1, 0, "ab"), (3, 0, ""), (9, 0, ""), (9, 2, "a"), (3, 5, "b")]
+        {
+            let mut outbox = filled();
+            outbox.advance(taken);
+            outbox.drop_waiting(false, sent);
+            let bytes = outbox.bytes();
+            assert_eq!(gathered(&outbox).len(), bytes, "{sent} {taken}");
+            let frames: String = std::iter::from_fn(|| outbox.pop())
+                .map(|entry| char::from(entry.frames()[3]))
+                .collect();
+            assert_eq!(frames, left, "{sent} {taken}");
+            assert!(outbox.is_empty() && outbox.bytes() == 0);
+        }
+        let mut one = Outbox::default();
+        one.push(text("a"));
+        one.drop_waiting(false, 1);
+        assert!(one.is_empty() && one.bytes() == 0);
+    }
+
     #[test]
     fn an_outbox_appended_keeps_its_order() {
         let mut outbox = Outbox::default();
