@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-use sio::codec::engine_io::PacketData;
+use sio::codec::engine_io::{PacketData, PacketType};
 use sio::codec::websocket::{Opcode, ServerFrames, accept_key, switching_protocols};
 use sio::config::{Config, Protocol};
 use sio::engine::{CloseReason, Entry, Events, Part, Response, Session, StreamEnd, WebSocket};
@@ -58,7 +58,7 @@ fn run_upgrade<'a>(
     session.poll(0, 0, &mut log);
     for count in 0..sent {
         let text = [b'm', count];
-        session.send(count.into(), false, |form, _| {
+        session.send(count.into(), 1, false, |form, _| {
             Entry::message([Part::Text(&text)].into_iter(), form)
         });
     }
@@ -138,6 +138,10 @@ impl Events for Log {
 
     fn heartbeat(&mut self, slot: u32) {
         self.events.push(format!("heartbeat {slot}"));
+    }
+
+    fn control(&mut self, slot: u32, packet_type: PacketType, text: &str) {
+        self.events.push(format!("control {slot} {packet_type:?} {text}"));
     }
 
     fn ping_sent(&mut self, slot: u32) {

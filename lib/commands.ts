@@ -53,7 +53,8 @@ export interface BroadcastTarget {
   exceptMembers: number[];
 }
 
-const KIND = {
+/** The numbers of the kinds. */
+export const KIND = {
   open: 1,
   send: 2,
   broadcast: 3,
@@ -73,10 +74,11 @@ const KIND = {
   received: 18,
   frame: 19,
   watch: 20,
+  packet: 21,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
-const BINARY = 0x8000_0000;
+export const BINARY = 0x8000_0000;
 /** Above this many UTF-16 units the exact byte length is counted instead of reserving three bytes per unit. */
 const EXACT_ABOVE = 8 * 1024;
 
@@ -101,6 +103,7 @@ export class CommandWriter extends CommandBuffer {
     this.words[word + 6] = payloadLimit(options.maxPayload);
     const written = this.buffer.utf8Write(handshake, at + 32);
     this.words[word + 7] = written;
+    this.messages += 1;
     this.commit(KIND.open, flags, at, at + 32 + written);
   }
 
@@ -111,7 +114,20 @@ export class CommandWriter extends CommandBuffer {
     }
     const at = this.begin(HEAD + 4 + boundParts(parts));
     this.words[(at >> 2) + 2] = slot;
+    this.messages += packetsOf(parts);
     this.commit(KIND.send, flags, at, this.writeParts(at + HEAD + 4, parts));
+  }
+
+  /** Sends one packet that is no message; `digit` names its type. */
+  packet(slot: number, digit: number, text: string, flags: number): void {
+    const at = this.begin(HEAD + 3 * 4 + bound(text));
+    const word = at >> 2;
+    this.words[word + 2] = slot;
+    this.words[word + 3] = digit;
+    const written = this.buffer.utf8Write(text, at + 20);
+    this.words[word + 4] = written;
+    this.messages += 1;
+    this.commit(KIND.packet, flags, at, at + 20 + written);
   }
 
   /** Sends one message to every member of the target, each session once. */
@@ -138,6 +154,7 @@ export class CommandWriter extends CommandBuffer {
         this.words[word++] = list[i] as number;
       }
     }
+    this.messages += packetsOf(parts);
     const all = target.filtered ? flags | FILTERED : flags;
     this.commit(KIND.broadcast, all, at, this.writeParts(word << 2, parts));
   }
@@ -302,6 +319,7 @@ export class CommandWriter extends CommandBuffer {
     const word = (at >> 2) + 2;
     this.words[word] = count;
     this.words.set(this.groupSlots.subarray(0, count), word + 1);
+    this.messages += packetsOf(parts);
     const end = this.writeParts((word + 1 + count) << 2, parts);
     this.commit(KIND.multicast, this.groupFlags, at, end);
   }
@@ -344,6 +362,11 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
   return view instanceof Uint8Array
     ? view
     : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** How many packets a message is: one, and one for each attachment. */
+export function packetsOf(parts: string | readonly unknown[]): number {
+  return typeof parts === "string" ? 1 : parts.length;
 }
 
 /** A custom encoder may give no part at all for a packet; there is nothing to send then. */

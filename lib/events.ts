@@ -32,6 +32,8 @@ export interface SessionSink {
   onUpgradeFailed(conn: number): void;
   /** The client's half of the heartbeat came over the WebSocket (observed sessions). */
   onHeartbeat(): void;
+  /** A packet came over the WebSocket that means nothing to a server (observed sessions). `digit` names its type. */
+  onControl(digit: number, text: string): void;
   /** A ping was sent (observed sessions). */
   onPingSent(): void;
   /** `count` more units flagged NOTIFY were taken, in order. */
@@ -85,6 +87,7 @@ const EVENT = {
   bridgeDestroy: 16,
   frame: 17,
   framesSent: 18,
+  control: 19,
 } as const;
 
 /** What is done even while the process exits. */
@@ -189,7 +192,7 @@ export class EventReader {
         ?.onMessage(this.content(head >> 8, at, this.words[word + 3] as number));
     } else if (kind >= EVENT.bridgeWrite && kind <= EVENT.bridgeDestroy) {
       this.dispatchToStream(kind, head >> 8, id, at, word);
-    } else if (kind === EVENT.connEnded || kind >= EVENT.frame) {
+    } else if (kind === EVENT.connEnded || kind === EVENT.frame || kind === EVENT.framesSent) {
       runApart(this.dispatchToStream, this, kind, head >> 8, id, at, word);
     } else {
       runApart(this.dispatchToSession, this, kind, head >> 8, id, at, word);
@@ -242,6 +245,9 @@ export class EventReader {
         break;
       case EVENT.heartbeat:
         session.onHeartbeat();
+        break;
+      case EVENT.control:
+        session.onControl(flags, this.buffer.utf8Slice(at + BYTES, at + BYTES + argument));
         break;
       case EVENT.pingSent:
         session.onPingSent();

@@ -38,9 +38,13 @@ export enum Framing {
   Whole = 2,
 }
 
-/** A native broadcast of the current turn, asked when somebody reads `writable`. */
+/** A native broadcast of the current turn, asked when somebody reads `writable` or `writeBuffer`. */
 export interface TurnBroadcast {
   reaches(slot: number): boolean;
+  /** The message and its attachments. */
+  packets: number;
+  /** It reached only those who could take it at once. */
+  isVolatile: boolean;
 }
 
 /** Bytes of the memory that the core fills with events; grows when one read holds more. */
@@ -49,6 +53,8 @@ const EVENT_CAPACITY = 256 * 1024;
 const LONGEST_DELAY_MS = 0x7fff_ffff;
 /** How long `process.exit()` is held up, at the most, for what was emitted just before or is emitted by listeners of `exit`, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
+/** How long the core may take to say what waits for a session whose peer does not read: it is asked once, when somebody first wants to know. */
+const WAITING_MS = 200;
 /** How many batches of events are read then for one command, at the most. */
 const EXIT_BATCHES = 64;
 
@@ -62,7 +68,10 @@ export class Link {
   /** Where commands to the core are written. */
   readonly commands: CommandWriter;
   /** Native broadcasts of the current turn. */
-  readonly broadcasts: TurnBroadcast[] = [];
+  broadcasts: TurnBroadcast[] = [];
+  /** Those of the turn before, if this one has followed at once. */
+  earlierBroadcasts: TurnBroadcast[] = [];
+  private turnEndListeners: (() => void)[] = [];
   private readonly binding: BindingLink;
   private readonly reader: EventReader;
   private readonly sessions: (SessionSink | undefined)[] = [];
@@ -83,9 +92,7 @@ export class Link {
     this.commands = new CommandWriter(
       this.binding,
       () => setImmediate(this.onOwnEvents),
-      () => {
-        this.broadcasts.length = 0;
-      },
+      (followsAtOnce) => this.onTurnEnd(followsAtOnce),
     );
     this.reader = new EventReader(
       {
@@ -166,6 +173,18 @@ export class Link {
     return this.binding.reserveNamespace();
   }
 
+  /** Calls `listener` when this turn has ended. */
+  atTurnEnd(listener: () => void): void {
+    this.commands.expectTurnEnd();
+    this.turnEndListeners.push(listener);
+  }
+
+  /** What the core has of a session that is still to be written; undefined if it is too busy to say. */
+  waiting(slot: number): Buffer | undefined {
+    this.commands.submit();
+    return this.binding.waiting(slot, this.turn, WAITING_MS) ?? undefined;
+  }
+
   /** Bytes of a session which the kernel has not taken yet. */
   pending(slot: number): number {
     return this.binding.pending(slot);
@@ -174,6 +193,27 @@ export class Link {
   /** What the core holds at this moment. */
   counters(): Counters {
     return this.binding.counters();
+  }
+
+  private onTurnEnd(followsAtOnce: boolean): void {
+    if (this.broadcasts.length > 0 || this.earlierBroadcasts.length > 0) {
+      this.earlierBroadcasts = followsAtOnce ? this.broadcasts : [];
+      this.broadcasts = [];
+    }
+    if (this.turnEndListeners.length > 0) {
+      const listeners = this.turnEndListeners;
+      this.turnEndListeners = [];
+      for (const listener of listeners) {
+        try {
+          runApart(listener, undefined);
+        } catch (error) {
+          // A user's listener: the others are told all the same.
+          process.nextTick(() => {
+            throw error;
+          });
+        }
+      }
+    }
   }
 
   /**

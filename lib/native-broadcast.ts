@@ -9,7 +9,7 @@
 import type { EventEmitter } from "node:events";
 import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
 import { Client, clientOfSlot } from "./client";
-import { COMPRESS, VOLATILE } from "./commands";
+import { COMPRESS, packetsOf, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import { currentLink } from "./link";
 import type { Namespace } from "./namespace";
@@ -179,8 +179,9 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       if (this.index.size > 0) {
         const flags =
           (packetOpts.volatile ? VOLATILE : 0) | (packetOpts.compress === false ? 0 : COMPRESS);
-        this.index.broadcast(opts, encoded, flags);
-        this.noteBroadcast(opts);
+        if (this.index.broadcast(opts, encoded, flags)) {
+          this.noteBroadcast(opts, packetsOf(encoded), packetOpts.volatile === true);
+        }
       }
     }
 
@@ -203,7 +204,7 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     }
 
     /** A native broadcast leaves no mark on the sessions that it reaches, so they ask when their `writable` is read. */
-    private noteBroadcast(opts: BroadcastOptions): void {
+    private noteBroadcast(opts: BroadcastOptions, packets: number, isVolatile: boolean): void {
       const { broadcasts } = currentLink();
       if (broadcasts.length < MAX_TURN_BROADCASTS) {
         broadcasts.push({
@@ -211,9 +212,11 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
             const socket = clientOfSlot(slot)?._socketOf(this.nsp.name);
             return socket !== undefined && this.isTarget(socket.id, opts);
           },
+          packets,
+          isVolatile,
         });
       } else if (broadcasts.length === MAX_TURN_BROADCASTS) {
-        broadcasts.push({ reaches: () => true });
+        broadcasts.push({ reaches: () => true, packets: 1, isVolatile: false });
       }
     }
 

@@ -14,8 +14,8 @@ export interface BindingLink {
   reserveSlot(): number;
   /** Reserves the number of a namespace; never used twice in a process. */
   reserveNamespace(): number;
-  /** Hands over `length` bytes of packed commands. True: events wait to be drained, and the doorbell is not called for them. */
-  submit(commands: Buffer, length: number): boolean;
+  /** Hands over the packed commands from `start` to `end`. True: events wait to be drained, and the doorbell is not called for them. */
+  submit(commands: Buffer, start: number, end: number): boolean;
   /** Duplicates the descriptor and gives the stream to the core. Returns its number, or -1 when no descriptor was left. */
   adopt(
     fd: number,
@@ -48,6 +48,11 @@ export interface BindingLink {
   drain(target: Buffer): number;
   /** Bytes of a session which the kernel has not taken yet (saturating). */
   pending(slot: number): number;
+  /**
+   * What waits to be written for a session; see `waiting-packets.ts`. From now on SENT tells of it too. Null if the core takes longer than
+   * `milliseconds` to answer.
+   */
+  waiting(slot: number, turn: number, milliseconds: number): Buffer | null;
   /** Waits until the shards have done what was submitted; false when `milliseconds` were not enough. */
   wait(milliseconds: number): boolean;
   /** What the core holds at this moment, over all links of the process. */

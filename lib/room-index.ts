@@ -128,17 +128,19 @@ export class RoomIndex {
     }
   }
 
-  /** Sends a message to the members that `options` mean. */
-  broadcast(options: BroadcastOptions, parts: string | Part[], flags: number): void {
+  /** Sends a message to the members that `options` mean; false if there are none. */
+  broadcast(options: BroadcastOptions, parts: string | Part[], flags: number): boolean {
     const { rooms, except } = options;
     const { target } = this;
     target.filtered = rooms.size > 0;
     this.resolve(rooms, target.rooms, target.members);
     this.resolve(except, target.exceptRooms, target.exceptMembers);
     const reachesNobody = target.filtered && target.rooms.length + target.members.length === 0;
-    if (this.members.size > 0 && !reachesNobody) {
-      this.commands.broadcast(this.namespace, target, parts, flags);
+    if (this.members.size === 0 || reachesNobody) {
+      return false;
     }
+    this.commands.broadcast(this.namespace, target, parts, flags);
+    return true;
   }
 
   /** Rooms as the core has them: by number, or as the one member that is in it. */

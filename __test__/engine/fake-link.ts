@@ -31,7 +31,9 @@ export interface FakeStream {
 
 export class FakeLink {
   turn = 1;
-  readonly broadcasts: { reaches(slot: number): boolean }[] = [];
+  readonly broadcasts: { reaches(slot: number): boolean; packets: number; isVolatile: boolean }[] =
+    [];
+  readonly earlierBroadcasts: [] = [];
   readonly streams: FakeStream[] = [];
   /** Commands in order, as `name slot …`. */
   readonly log: string[] = [];
@@ -66,6 +68,8 @@ export class FakeLink {
         this.answer(session); // the first command of a turn leaves at once
       }
     },
+    /** No turn of a fake link has records. */
+    recordsOfTurn: () => [],
     close: (slot: number, discard: boolean) => {
       this.note(`close ${slot} ${discard ? "discard" : "flush"}`);
       const session = this.sessions.get(slot);
@@ -110,6 +114,15 @@ export class FakeLink {
 
   pending(): number {
     return this.pendingBytes;
+  }
+
+  /** A core that is too busy to say. */
+  waiting(): undefined {
+    return undefined;
+  }
+
+  atTurnEnd(listener: () => void): void {
+    process.nextTick(listener);
   }
 
   adopt(
@@ -164,7 +177,7 @@ export class FakeLink {
       this.isTurnOpen = true;
       process.nextTick(() => {
         this.isTurnOpen = false;
-        this.turn += 1;
+        this.turn += 2; // no turn follows another at once
         this.broadcasts.length = 0;
       });
     }

@@ -78,7 +78,11 @@ describe("engine: a WebSocket session", () => {
     fixture.link.pendingBytes = 1;
     expect(conn.transport.writable).toBe(false);
     fixture.link.pendingBytes = 0;
-    fixture.link.broadcasts.push({ reaches: (slot) => slot === conn._slot });
+    fixture.link.broadcasts.push({
+      reaches: (slot) => slot === conn._slot,
+      packets: 1,
+      isVolatile: false,
+    });
     expect(conn.transport.writable).toBe(false);
   });
 
@@ -232,7 +236,6 @@ describe("engine: upgrades", () => {
       ["upgrading", "websocket", true],
       "polling closed",
       ["upgrade", true, true],
-      "sent",
     ]);
     expect([conn.upgrading, conn.upgraded, polling.discarded, conn.readyState]).toEqual([
       false,
@@ -241,6 +244,8 @@ describe("engine: upgrades", () => {
       "open",
     ]);
     expect(conn.request).toBe(request);
+    await immediate();
+    expect(trace.splice(3)).toEqual(["sent"]);
     expect(await waiting.untilClosed()).toBe("");
     const mismatch = `GET /engine.io/?EIO=4&transport=polling&sid=${conn.id} HTTP/1.1\nHost: x\nConnection: close\n\n`;
     expect(await exchange(fixture.server, mismatch)).toContain(

@@ -114,6 +114,18 @@ describeBoth("websocket handshake", (implementation) => {
     });
   }
 
+  it("a listener of wsClientError of engine.ws answers an opening handshake that is none", async () => {
+    const { engine, port } = await startBareEngine(implementation);
+    const told: unknown[] = [];
+    (engine as any).ws.on("wsClientError", (error: Error, stream: any, req: any) => {
+      told.push(error.message, req.headers.upgrade);
+      stream.end("HTTP/1.1 418 I'm a teapot\r\n\r\n");
+    });
+    const request = openingHandshake({ headers: { "Sec-WebSocket-Key": undefined } });
+    expect(await exchange(port, request)).toMatch(/^HTTP\/1.1 418 /);
+    expect(told).toEqual(["Missing or invalid Sec-WebSocket-Key header", "websocket"]);
+  });
+
   it("polling over an upgrade gets 101 and then a close frame", async () => {
     const { port, engine } = await startBareEngine(implementation);
     const peer = await RawWebSocket.open(port, { path: "/socket.io/?EIO=4&transport=polling" });

@@ -94,6 +94,18 @@ describeBoth("wsEngine", (implementation) => {
     expect([wsEngine.options.length, (engine as any).ws]).toEqual([0, undefined]);
   });
 
+  it("by default it is a class, which may be given to another server", async () => {
+    const { engine } = await startBareEngine(implementation);
+    const { wsEngine } = (engine as any).opts;
+    expect(typeof wsEngine).toBe("function");
+    const other = await startBareEngine(implementation, { wsEngine } as object);
+    const opened = other.nextSession();
+    const peer = await RawWebSocket.open(other.port);
+    await opened;
+    await peer.expectText(/^0/);
+    expect((other.engine as any).ws).toBeInstanceOf(wsEngine);
+  });
+
   it("what is no constructor is refused", () => {
     for (const wsEngine of ["ws", {}, null]) {
       expect(() => new implementation.Server(createServer(), { wsEngine } as object)).toThrow(

@@ -104,10 +104,10 @@ impl BindingLink {
 
     /// Hands packed commands to the shards. True: events wait to be drained, and the doorbell is not called for them.
     #[napi(catch_unwind)]
-    pub fn submit(&self, commands: &[u8], length: u32) -> napi::Result<bool> {
+    pub fn submit(&self, commands: &[u8], start: u32, end: u32) -> napi::Result<bool> {
         let packed = commands
-            .get(..length as usize)
-            .ok_or_else(|| napi::Error::from_reason("length exceeds the buffer"))?;
+            .get(start as usize..end as usize)
+            .ok_or_else(|| napi::Error::from_reason("the commands exceed the buffer"))?;
         self.link
             .submit_unrung(packed)
             .map_err(|error| napi::Error::from_reason(format!("sio-rs: {error}")))
@@ -190,6 +190,13 @@ impl BindingLink {
     #[napi(catch_unwind)]
     pub fn pending(&self, slot: u32) -> u32 {
         self.link.pending(slot)
+    }
+
+    /// What waits to be written for a session; nothing if the core takes longer than `milliseconds` to say so.
+    #[napi(catch_unwind)]
+    pub fn waiting(&self, slot: u32, turn: u32, milliseconds: u32) -> Option<Buffer> {
+        let limit = Duration::from_millis(u64::from(milliseconds));
+        self.link.waiting(slot, turn, limit).map(Buffer::from)
     }
 
     /// Waits until the shards have done what was submitted.

@@ -66,9 +66,14 @@ export function openWith(req: EngineRequest, open: Opener): void {
  */
 export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): void {
   const { server, req, stream } = request;
-  const handshake = checkHandshake(req, gateOf(server)?.deflate);
+  const gate = gateOf(server);
+  const handshake = checkHandshake(req, gate?.deflate);
   if ("status" in handshake) {
-    abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
+    if (gate?.listenerCount("wsClientError")) {
+      gate.emit("wsClientError", new Error(handshake.message), stream, req);
+    } else {
+      abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
+    }
     return;
   }
   claim(stream);

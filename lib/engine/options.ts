@@ -7,6 +7,7 @@
 import type { IncomingMessage } from "node:http";
 import { serialize } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
+import { WebSocketGate } from "./websocket-gate";
 
 /** Names of transports that a client may ask for. */
 export type TransportName = "polling" | "websocket" | "webtransport";
@@ -76,7 +77,7 @@ export interface ServerOptions {
   /** How poll responses are compressed; `{ threshold: 1024 }`. */
   httpCompression?: boolean | object;
   /**
-   * A class in the place of the core's own WebSockets, such as `require("ws").Server`. Their frames are its own then, and each message crosses
+   * A class in the place of the core's own WebSockets, such as `require("ws").Server`; a class that stands for them. Their frames are its own then, and each message crosses
    * to the core and back.
    */
   wsEngine?: any;
@@ -130,6 +131,7 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
     httpCompression: { threshold: COMPRESSION_THRESHOLD },
     cors: false,
     allowEIO3: false,
+    wsEngine: WebSocketGate,
   };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
   const options: EngineOptions = Object.assign(defaults, Object.fromEntries(set));
@@ -144,7 +146,7 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
   if (options.carrier !== undefined && !["auto", "bridge"].includes(options.carrier)) {
     throw invalid("carrier", '"auto" or "bridge"', options.carrier);
   }
-  if (options.wsEngine !== undefined && typeof options.wsEngine !== "function") {
+  if (typeof options.wsEngine !== "function") {
     throw invalid("wsEngine", "a constructor", options.wsEngine);
   }
   if (options.perMessageDeflate) {

@@ -2,10 +2,10 @@
  * The book-keeping of observed writes: `writeBuffer`, `flush` and `drain` events, send callbacks.
  *
  * The packets themselves are with the core as soon as they are written, in order; this only tells when they leave. Made at the first write
- * with a callback or a listener, so other sessions do not have it.
+ * with a callback or when somebody begins to watch, so other sessions do not have it; what waits at that moment is found out then.
  *
- * A WebSocket takes a batch; the core reports its packets with SENT, and what was written meanwhile becomes the next batch. A polling
- * transport takes a batch with a parked GET.
+ * A WebSocket takes a batch; the core reports its packets with SENT, and what was written meanwhile becomes the next batch. What was
+ * written before anybody watched has left when the turn ends. A polling transport takes a batch with a parked GET.
  */
 import type { Packet } from "./payload";
 import { encodingFor } from "./poll-response";
@@ -13,31 +13,48 @@ import { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
 import type { Session } from "./session";
 import type { Transport } from "./transports";
+import type { WaitingInCore } from "./waiting-packets";
 
 /** Called with the transport once the packet was handed over. */
 export type SendCallback = (transport: Transport) => void;
 
-/** What a WebSocket has taken and the core has not reported yet. */
+/** What a WebSocket has taken and has not left. */
 interface Batch {
+  /** How many SENT are to come; 0 when it leaves with the end of the turn. */
   units: number;
   callbacks: SendCallback[];
 }
 
 export class Outgoing {
-  /** Packets that no transport has taken; `conn.writeBuffer`. */
+  /** Packets that no transport has taken; `conn.writeBuffer`. Users may change it, or put another array in its place. */
   buffer: Packet[] = [];
   /** Callbacks of the packets in the buffer. */
   callbacks: SendCallback[] = [];
-  /** How many commands the packets in the buffer were given to the core with. */
+  /** How many SENT are to come for the packets in the buffer. */
   private bufferedUnits = 0;
+  /** The packets in the buffer that the core has; the others were put there by users. */
+  private readonly given = new Set<Packet>();
   private batches: Batch[] = [];
+  /** How long the buffer was when something was added to it last. */
+  private lengthSeen = 0;
+  private awaitsTurnEnd = false;
 
-  constructor(private readonly session: Session) {}
+  constructor(private readonly session: Session) {
+    if (session.readyState === "closed") {
+      this.close(); // it is looked at for the last time
+    }
+  }
 
   /** Called after the packets were given to the core in one command; `isTaken` says whether the transport takes them at once. */
   add(packets: readonly Packet[], callback: SendCallback | undefined, isTaken: boolean): void {
-    this.buffer.push(...packets);
-    this.bufferedUnits += 1;
+    for (const packet of packets) {
+      this.buffer.push(packet);
+      this.given.add(packet);
+    }
+    this.lengthSeen = this.buffer.length;
+    if (!(this.current instanceof PollingTransport)) {
+      this.bufferedUnits += 1;
+    }
     if (callback !== undefined) {
       this.callbacks.push(callback);
     }
@@ -46,26 +63,67 @@ export class Outgoing {
     }
   }
 
-  /** The transport takes what is buffered. */
-  flush(): void {
-    this.takeBuffer((packets, units, callbacks) => {
-      const { current } = this;
-      if (!(current instanceof PollingTransport)) {
-        this.batches.push({ units, callbacks });
-        return;
-      }
-      const poll = current._takenPoll();
-      if (poll !== undefined && isCompressed(current, poll.req, packets)) {
-        poll.onAnswered = () => this.release(callbacks);
-      } else {
-        this.release(callbacks);
-      }
-    });
+  /** Called before a packet is written: what users have put into the buffer goes before it. */
+  giveOwnFirst(): void {
+    if (this.buffer.length !== this.lengthSeen) {
+      this.giveOwn();
+    }
   }
 
-  /** The same for what was written before an upgrade, which the core does not report. */
-  flushUnreported(): void {
-    this.takeBuffer((_packets, _units, callbacks) => this.release(callbacks));
+  /** Gives the core what users have put into the buffer. */
+  private giveOwn(): void {
+    for (const packet of this.buffer) {
+      if (!this.given.has(packet)) {
+        this.given.add(packet);
+        this.session._givePacket(packet);
+        if (!(this.current instanceof PollingTransport)) {
+          this.bufferedUnits += 1;
+        }
+      }
+    }
+  }
+
+  /** The peer does not read, or does not poll: all that waits is as the core says. */
+  takeOver({ before, units, packets }: WaitingInCore): void {
+    this.replaceBuffer(packets);
+    if (!(this.current instanceof PollingTransport)) {
+      if (before > 0) {
+        // Else the batch has left the core already, and JavaScript carries it.
+        const callbacks = this.batches.flatMap((batch) => batch.callbacks);
+        this.batches = [{ units: before, callbacks }];
+      }
+      this.bufferedUnits = units;
+    }
+  }
+
+  /** These packets of the turn wait for its end, behind one that is on its way. */
+  takeOverTurn(packets: Packet[]): void {
+    this.replaceBuffer(packets);
+    if (this.batches.length === 0) {
+      this.batches.push({ units: 0, callbacks: [] });
+      this.awaitTurnEnd();
+    }
+  }
+
+  /** The transport takes what is buffered. */
+  flush(): void {
+    this.giveOwn();
+    const { session, buffer } = this;
+    if (buffer.length === 0) {
+      return;
+    }
+    session.emit("flush", buffer);
+    session.server.emit("flush", session, buffer);
+    const { callbacks, bufferedUnits } = this;
+    this.buffer = [];
+    this.lengthSeen = 0;
+    this.given.clear();
+    this.bufferedUnits = 0;
+    this.callbacks = [];
+    this.take(buffer, bufferedUnits, callbacks);
+    session.emit("drain");
+    session.server.emit("drain", session);
+    session._onDrained();
   }
 
   /** The core has handed over `count` more units of the WebSocket. */
@@ -84,11 +142,7 @@ export class Outgoing {
       batch.units -= sent;
       left -= sent;
       if (batch.units === 0) {
-        this.batches.shift();
-        const { current } = this;
-        this.release(batch.callbacks);
-        this.flush();
-        current.emit("ready");
+        this.finishBatch();
       }
     }
   }
@@ -111,23 +165,69 @@ export class Outgoing {
     return this.session.transport;
   }
 
-  private takeBuffer(
-    take: (packets: Packet[], units: number, callbacks: SendCallback[]) => void,
-  ): void {
-    const { session, buffer } = this;
-    if (buffer.length === 0) {
+  /** Puts the packets in the place of the buffer. Those that are in it already stay the objects that they are. */
+  private replaceBuffer(packets: Packet[]): void {
+    const known = this.buffer.filter((packet) => this.given.has(packet));
+    const own = this.buffer.filter((packet) => !this.given.has(packet));
+    const isSame = (one: Packet, other: Packet) =>
+      one.type === other.type && `${one.data ?? ""}` === `${other.data ?? ""}`;
+    this.buffer = [
+      ...packets.map((packet) => {
+        const index = known.findIndex((it) => isSame(it, packet));
+        return index < 0 ? packet : (known.splice(0, index + 1).pop() as Packet);
+      }),
+      ...own,
+    ];
+    this.given.clear();
+    for (const packet of this.buffer.slice(0, packets.length)) {
+      this.given.add(packet);
+    }
+    this.lengthSeen = packets.length;
+  }
+
+  private take(packets: Packet[], units: number, callbacks: SendCallback[]): void {
+    const { current } = this;
+    if (!(current instanceof PollingTransport)) {
+      this.batches.push({ units, callbacks });
+      if (units === 0) {
+        this.awaitTurnEnd();
+      }
       return;
     }
-    session.emit("flush", buffer);
-    session.server.emit("flush", session, buffer);
-    const { callbacks, bufferedUnits } = this;
-    this.buffer = [];
-    this.bufferedUnits = 0;
-    this.callbacks = [];
-    take(buffer, bufferedUnits, callbacks);
-    session.emit("drain");
-    session.server.emit("drain", session);
-    session._onDrained();
+    const poll = current._takenPoll();
+    if (poll !== undefined && isCompressed(current, poll.req, packets)) {
+      poll.onAnswered = () => this.release(callbacks);
+    } else {
+      this.release(callbacks);
+    }
+  }
+
+  private awaitTurnEnd(): void {
+    if (!this.awaitsTurnEnd) {
+      this.awaitsTurnEnd = true;
+      this.session.server._link.atTurnEnd(() => this.onTurnEnd());
+    }
+  }
+
+  private onTurnEnd(): void {
+    this.awaitsTurnEnd = false;
+    if (this.session.readyState === "closed") {
+      return;
+    }
+    if (this.session._pendingBytes() > 0) {
+      this.session._takeStock(this); // the peer does not read, and the core tells when it does
+    } else if (this.batches[0]?.units === 0) {
+      this.finishBatch();
+    }
+  }
+
+  /** The first batch has left: the transport is free for the next. */
+  private finishBatch(): void {
+    const batch = this.batches.shift() as Batch;
+    const { current } = this;
+    this.release(batch.callbacks);
+    this.flush();
+    current.emit("ready");
   }
 
   /** A batch has left: the transport is free again. */

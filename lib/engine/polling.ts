@@ -253,6 +253,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
   }
 
+  /** Whether something may wait for the next GET. */
+  _mayHold(): boolean {
+    return this.hasBacklog || this.polls.some(({ isTaken }) => isTaken);
+  }
+
   /** The GET which was taken by what was sent last. */
   _takenPoll(): Poll | undefined {
     return this.polls[this.polls.length - 1];

@@ -284,7 +284,7 @@ export class Server extends EventEmitter {
     const { transports, wsEngine, perMessageDeflate } = this.opts;
     if (!transports.includes("websocket")) {
       this.ws = undefined;
-    } else if (wsEngine !== undefined) {
+    } else if (wsEngine !== WebSocketGate) {
       this.ws = makeWsEngine(this);
     } else {
       this.ws = new WebSocketGate(deflateOptions(perMessageDeflate));

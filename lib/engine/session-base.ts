@@ -2,8 +2,9 @@
  * The part of a session that answers "can it take more?": its slot in the core, what was sent in this turn of the event loop, and what the
  * kernel has not taken.
  *
- * "In flight" is two facts. What was sent in this turn JavaScript knows; engine.io too shows a transport as busy until the next tick. The
- * backlog only the core knows. What was merely handed to the core's thread is not busy.
+ * "In flight" is two facts. What was sent in this turn JavaScript knows; engine.io too shows a transport as busy until the next tick, and
+ * for one tick more if something waited meanwhile (src/engine/pace.rs counts alike). The backlog only the core knows. What was merely
+ * handed to the core's thread is not busy.
  */
 import type { CommandWriter } from "../commands";
 import type { Server } from "./server";
@@ -15,10 +16,10 @@ const OBSERVE_HEARTBEAT = 1;
 export abstract class SessionBase extends WatchedEmitter {
   /** The session in the core; -1 before it is opened and once it is forgotten there. */
   _slot = -1;
-  /** The last turn in which something was sent. */
-  private sentInTurn = -1;
-  /** The last turn in which more than one packet was sent. */
-  private sentMoreInTurn = -1;
+  /** The turn in which the transport is free again: one after that of the last packet, or two if that one had to wait. */
+  private freeAt = -1;
+  /** How many packets wait for the end of this turn, if `freeAt` is two turns away. */
+  private waiting = 0;
 
   constructor(readonly server: Server) {
     super();
@@ -33,12 +34,18 @@ export abstract class SessionBase extends WatchedEmitter {
    * Marks that `packets` packets were sent in this turn. Whoever writes a SEND command calls it, after the command, and says whether the
    * packets are certain to leave: volatile ones may have been dropped.
    */
-  _stamp(packets = 1, _isCertain = false): void {
+  _stamp(packets = 1, isCertain = false): void {
     const { turn } = this.server._link;
-    if (this.sentInTurn === turn || packets > 1) {
-      this.sentMoreInTurn = turn;
+    const ahead = this.freeAt - turn;
+    if (ahead === 1 || ahead === 2) {
+      if (isCertain) {
+        this.waiting = ahead === 2 ? this.waiting + packets : packets;
+        this.freeAt = turn + 2;
+      }
+    } else {
+      this.waiting = packets - 1;
+      this.freeAt = packets > 1 ? turn + 2 : turn + 1;
     }
-    this.sentInTurn = turn;
   }
 
   /** Bytes which the kernel has not taken. */
@@ -46,20 +53,44 @@ export abstract class SessionBase extends WatchedEmitter {
     return this._slot < 0 ? 0 : this.server._link.pending(this._slot);
   }
 
-  /** Nothing was sent in this turn and the kernel takes more. */
+  /** Nothing is on its way in this turn and the kernel takes more. */
   protected isStreamFree(): boolean {
-    return (
-      this.sentInTurn !== this.server._link.turn &&
-      this._pendingBytes() === 0 &&
-      this.broadcastsInTurn() === 0
-    );
+    return !this.isBusyInTurn() && this._pendingBytes() === 0;
   }
 
-  /** At most one packet was sent in this turn, so none waits behind another, and the kernel takes more. */
-  protected isStreamDrained(): boolean {
-    const { turn } = this.server._link;
-    const sent = this.sentMoreInTurn === turn ? 2 : this.sentInTurn === turn ? 1 : 0;
-    return sent + this.broadcastsInTurn() < 2 && this._pendingBytes() === 0;
+  /** Whether something is on its way in this turn. */
+  protected isBusyInTurn(): boolean {
+    return this.isBusyFromBefore() || this.broadcastsInTurn() > 0;
+  }
+
+  /** How many of the packets that were sent in this turn wait behind the one that is on its way. */
+  protected waitingInTurn(): number {
+    let isBusy = this.isBusyFromBefore();
+    let waiting = this.freeAt - this.server._link.turn === 2 ? this.waiting : 0;
+    for (const broadcast of this.server._link.broadcasts) {
+      if (broadcast.reaches(this._slot) && !(isBusy && broadcast.isVolatile)) {
+        waiting += isBusy ? broadcast.packets : broadcast.packets - 1;
+        isBusy = true;
+      }
+    }
+    return waiting;
+  }
+
+  /** Whether something is on its way, broadcasts of this turn left aside. */
+  private isBusyFromBefore(): boolean {
+    const { turn, earlierBroadcasts } = this.server._link;
+    const ahead = this.freeAt - turn;
+    if (ahead === 1 || ahead === 2) {
+      return true;
+    }
+    // Two packets of the turn before, at least one of them a broadcast: the second is on its way now.
+    let packets = ahead === 0 ? 1 : 0;
+    for (const broadcast of earlierBroadcasts) {
+      if (broadcast.reaches(this._slot)) {
+        packets += packets > 0 && broadcast.isVolatile ? 0 : broadcast.packets;
+      }
+    }
+    return packets > 1;
   }
 
   /** Native broadcasts leave no mark on the sessions they reach, so they are asked. */

@@ -13,7 +13,7 @@ import { hasListeners } from "./lazy-emitter";
 import { contentOf } from "./message";
 import type { TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
-import type { Packet } from "./payload";
+import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import { PollingTransport, transportError } from "./polling";
 import { SessionBase } from "./session-base";
 import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
@@ -40,6 +40,8 @@ const TRANSPORT_CLOSED = FIRST_FREE_BIT << 4;
 
 /** The core's text for it; an error of the session, not of its transport. */
 const INVALID_HEARTBEAT = "invalid heartbeat direction";
+
+const DIGIT_ZERO = 0x30;
 
 /** Tells who listens to the transport itself of a packet, after the session's own listeners. */
 export function tellTransport(transport: Transport | undefined, packet: Packet): void {
@@ -324,7 +326,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this.listenerCount("upgrade") > 0) {
       this.emit("upgrade", this.transport);
     }
-    this.outgoing?.flushUnreported();
+    this.outgoing?.flush();
     this.onMoved();
   }
 
@@ -350,6 +352,16 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
+  onControl(digit: number, text: string): void {
+    const packet: Packet = { type: PACKET_TYPES[digit - DIGIT_ZERO] };
+    if (text !== "") {
+      packet.data = text;
+    }
+    const { current } = this;
+    this.onPacket(packet);
+    tellTransport(current, packet);
+  }
+
   onPingSent(): void {
     if (this._readyState === "open") {
       this.emitControlSent("ping");
@@ -365,18 +377,26 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Closes the session after what was sent; with `discard` at once. */
   close(discard?: boolean): void {
     if (discard && (this._readyState === "open" || this._readyState === "closing")) {
-      this._end(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
+      try {
+        this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
+      } finally {
+        // Behind the listeners of `close`, who may want to see what is lost.
+        this._commands.close(this._slot, true);
+      }
     }
     if (this._readyState !== "open") {
       return;
     }
-    // Only packets behind the first of a turn make a close wait: that one is with the transport already.
-    const endsNow =
-      this.current instanceof PollingTransport
-        ? this.current._beginClose()
-        : this.isStreamDrained() && !this.outgoing?.buffer.length;
+    const polling = this.current instanceof PollingTransport ? this.current : undefined;
+    const isHeldUp = polling === undefined && this._pendingBytes() > 0;
+    if (isHeldUp) {
+      this.watch(WATCHES_WRITES); // to be told when the peer has read what waits
+    }
+    const endsNow = polling === undefined ? !this.hasWaiting() : polling._beginClose();
     this.readyState = "closing";
-    this._commands.close(this._slot, false);
+    if (endsNow || !isHeldUp) {
+      this._commands.close(this._slot, false);
+    }
     if (endsNow) {
       this.finish("forced close");
     }
@@ -406,8 +426,16 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** What was buffered is with the transport now: a session that waits to be closed is. */
   _onDrained(): void {
     if (this._readyState === "closing" && !(this.current instanceof PollingTransport)) {
+      this._commands.close(this._slot, false);
       this.finish("forced close");
     }
+  }
+
+  /** Whether packets wait behind those that the stream has got, as far as that is known in JavaScript. */
+  private hasWaiting(): boolean {
+    return this.outgoing === undefined
+      ? this.waitingInTurn() > 0
+      : this.outgoing.buffer.length > 0 || (!this._observed() && this.waitingInTurn() > 0);
   }
 
   /** The transport fails, by the peer's fault or the user's order. */
@@ -468,6 +496,18 @@ export abstract class Session extends SessionBase implements SessionSink {
   _watchTransport(event: "drain" | "packet"): void {
     this.watch(event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES);
   }
+
+  /** Whether somebody watches the writes of this session. */
+  abstract _observed(): boolean;
+
+  /** Gives the core a packet that somebody has put into `writeBuffer`. */
+  abstract _givePacket(packet: Packet): void;
+
+  /** Finds out what waits, for a session whose writes nobody has watched. */
+  abstract _takeStock(outgoing: Outgoing): void;
+
+  /** Sends one packet that is no message, without events. */
+  abstract _sendControl(type: PacketType | undefined, data: unknown, flags: number): void;
 
   /** Sends one message without events. */
   abstract _sendMessage(content: string | ArrayBufferView, compress: boolean): void;

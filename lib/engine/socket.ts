@@ -6,15 +6,20 @@ import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
+import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
-import type { Packet } from "./payload";
+import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
+import type { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
+import { packetOfSent, readWaiting, unknownPacket, type WaitingInCore } from "./waiting-packets";
 import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
+
+const DIGIT_ZERO = 0x30;
 
 /** Options of {@link Socket.send}. */
 export interface SendOptions {
@@ -87,13 +92,17 @@ export class Socket extends Session {
       : this.request;
   }
 
-  /** Packets that no transport has taken yet. From the first reading on all writes are counted. */
+  /**
+   * Packets that no transport has taken yet. What somebody puts into it is sent with the next {@link Socket.flush}; what was sent before and is
+   * taken out of it is sent all the same.
+   */
   get writeBuffer(): Packet[] {
     this.watch(WATCHES_WRITES);
     return this.observedWrites().buffer;
   }
 
   set writeBuffer(packets: Packet[]) {
+    this.watch(WATCHES_WRITES);
     this.observedWrites().buffer = packets;
   }
 
@@ -126,7 +135,7 @@ export class Socket extends Session {
     // Without a GET packets may wait long, and `writeBuffer` has to show them to whoever looks for the first time.
     const isPolling = this.carrier === undefined;
     if (typeof done === "function" || isPolling || this._observed()) {
-      this.writeObserved([data], given ?? { compress }, done);
+      this.writeObserved("message", [data], given ?? { compress }, done);
     } else {
       this._sendMessage(this.contentOf(data, given), compress);
     }
@@ -141,7 +150,7 @@ export class Socket extends Session {
       }
     } else if (this.readyState === "open") {
       options.compress = options.compress !== false;
-      this.writeObserved(parts, options, undefined);
+      this.writeObserved("message", parts, options, undefined);
     }
   }
 
@@ -150,10 +159,20 @@ export class Socket extends Session {
     return [];
   }
 
-  /** engine.io's internal name of `send`; only messages can be sent by hand. */
-  sendPacket(type: string, data?: any, options?: SendOptions, callback?: SendCallback): void {
+  /** Sends a packet of any type. */
+  sendPacket(
+    type: PacketType,
+    data?: any,
+    options: SendOptions | SendCallback = {},
+    callback?: SendCallback,
+  ): void {
     if (type === "message") {
       this.write(data, options, callback);
+    } else if (this.readyState !== "closing" && this.readyState !== "closed") {
+      const done = typeof options === "function" ? options : callback;
+      const given = typeof options === "function" ? {} : options;
+      given.compress = given.compress !== false;
+      this.writeObserved(type, [data], given, done);
     }
   }
 
@@ -167,11 +186,15 @@ export class Socket extends Session {
     this._end(reason, description);
   }
 
-  /** engine.io's internal name for giving the transport what is buffered; the core does that by itself. */
-  flush(): void {}
+  /** Gives the transport what is in {@link Socket.writeBuffer}, if it can take it. What was sent needs no word. */
+  flush(): void {
+    if (this.readyState !== "closed" && this.outgoing !== undefined && this._canWrite()) {
+      this.outgoing.flush();
+    }
+  }
 
   /** Whether somebody watches the writes of this session, so that they must take {@link Socket.write} with its events. */
-  _observed(): boolean {
+  override _observed(): boolean {
     return this.has(WATCHES_WRITES) || this.server._watchesWrites || this.write !== plainWrite;
   }
 
@@ -181,13 +204,90 @@ export class Socket extends Session {
     this._stamp(1, true);
   }
 
+  override _sendControl(type: PacketType | undefined, data: unknown, flags: number): void {
+    if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+      this._commands.send(this._slot, [contentOf(data)], flags); // bytes have no type
+    } else {
+      const digit = PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number]);
+      // engine.io writes `undefined` for a type that does not exist, and no client can read it.
+      if (digit < 0) {
+        throw new TypeError(`there are no packets of type ${type}`);
+      }
+      this._commands.packet(this._slot, DIGIT_ZERO + digit, data ? `${data}` : "", flags);
+    }
+    this._stamp(1, true);
+  }
+
+  override _givePacket({ type, data, options }: Packet): void {
+    const flags = (options?.compress ? COMPRESS : 0) | (this.isReported ? NOTIFY : 0);
+    if (type === "message") {
+      this._commands.send(this._slot, [this.contentOf(data, options)], flags);
+      this._stamp(1, true);
+    } else {
+      this._sendControl(type, data, flags);
+    }
+  }
+
+  override _takeStock(outgoing: Outgoing): void {
+    const { carrier, transport } = this;
+    if (this._slot < 0) {
+      return;
+    }
+    if (carrier === undefined) {
+      const waiting = (transport as PollingTransport)._mayHold() ? this.askWaiting() : undefined;
+      if (waiting !== undefined) {
+        outgoing.takeOver(waiting);
+      }
+      return;
+    }
+    const isBusy = this.isBusyInTurn();
+    const ofTurn = isBusy ? this.packetsOfTurn() : [];
+    const waiting = this._pendingBytes() > 0 ? this.askWaiting() : undefined;
+    if (waiting !== undefined && waiting.before + waiting.units > 0) {
+      if (waiting.packets.length < ofTurn.length) {
+        waiting.packets = ofTurn; // the stream has taken the first of them already
+      }
+      outgoing.takeOver(waiting);
+    } else if (isBusy) {
+      outgoing.takeOverTurn(ofTurn);
+    }
+  }
+
+  /** What the core says that waits. */
+  private askWaiting(): WaitingInCore | undefined {
+    const answer = this.server._link.waiting(this._slot);
+    return answer && readWaiting(answer, this.protocol);
+  }
+
+  /** What was sent in this turn and waits for its end. */
+  private packetsOfTurn(): Packet[] {
+    const count = this.waitingInTurn();
+    if (count === 0) {
+      return [];
+    }
+    const { commands, broadcasts } = this.server._link;
+    const packets = packetsSentTo(this._slot, commands.recordsOfTurn(), broadcasts)
+      .slice(-count)
+      .map(packetOfSent);
+    while (packets.length < count) {
+      packets.unshift(unknownPacket());
+    }
+    return packets;
+  }
+
+  /** The core tells when packets have left: a polling transport takes its packets in sight of JavaScript. */
+  private get isReported(): boolean {
+    return this.carrier !== undefined;
+  }
+
   private writeObserved(
+    type: PacketType,
     parts: readonly any[],
     options: SendOptions,
     callback: SendCallback | undefined,
   ): void {
     const packets = parts.map((data): Packet => {
-      const packet: Packet = { type: "message", options };
+      const packet: Packet = { type, options };
       if (data) {
         packet.data = data;
       }
@@ -197,16 +297,18 @@ export class Socket extends Session {
     if (this.readyState !== "open") {
       return; // a listener has closed the session
     }
+    const outgoing = this.observedWrites();
+    outgoing.giveOwnFirst();
     const isTaken = this._canWrite();
-    const isReported = this.carrier !== undefined; // a polling transport takes its packets in sight of JavaScript
-    const flags = (options.compress ? COMPRESS : 0) | (isReported ? NOTIFY : 0);
-    this._commands.send(
-      this._slot,
-      packets.map(({ data }) => this.contentOf(data, options)),
-      flags,
-    );
-    this._stamp(packets.length, true);
-    this.observedWrites().add(packets, callback, isTaken);
+    if (type === "message") {
+      const flags = (options.compress ? COMPRESS : 0) | (this.isReported ? NOTIFY : 0);
+      const contents = packets.map(({ data }) => this.contentOf(data, options));
+      this._commands.send(this._slot, contents, flags);
+      this._stamp(packets.length, true);
+    } else {
+      packets.forEach(this._givePacket, this);
+    }
+    outgoing.add(packets, callback, isTaken);
   }
 
   /** The message to send: `data`, unless an adapter has prepared the frame that goes out over a WebSocket. */
@@ -224,6 +326,9 @@ export class Socket extends Session {
   }
 
   protected override onWritesWatched(): void {
+    if (this._slot >= 0) {
+      this._takeStock(this.observedWrites());
+    }
     this._requestUser?.onWritesWatched();
   }
 

@@ -3,7 +3,7 @@
  *
  * The polling transport, which owns requests, has a file of its own.
  */
-import debugModule from "debug";
+import { COMPRESS } from "../commands";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import { LazyEmitter } from "./lazy-emitter";
@@ -13,8 +13,6 @@ import type { Packet } from "./payload";
 import type { EngineRequest } from "./request";
 import type { Session } from "./session";
 import { WebSocketFacade } from "./websocket-facade";
-
-const debug = debugModule("engine:ws");
 
 /** States of a transport, in engine.io's words. */
 export type TransportState = "open" | "closing" | "closed";
@@ -60,7 +58,7 @@ export abstract class Transport extends LazyEmitter {
     return this.session._supportsBinary;
   }
 
-  /** Sends messages without the events of `conn.send`; other packets are the core's affair. */
+  /** Sends packets without the events of `conn.send`. */
   send(packets: Packet[]): void {
     if (this.readyState !== "open") {
       return;
@@ -69,7 +67,7 @@ export abstract class Transport extends LazyEmitter {
       if (type === "message") {
         this.session._sendMessage(contentOf(data), options?.compress === true);
       } else {
-        debug("a packet of type %s is not sent by hand", type);
+        this.session._sendControl(type, data, options?.compress ? COMPRESS : 0);
       }
     }
   }

@@ -1,7 +1,10 @@
 /**
  * Whether WebSockets are still accepted: `engine.ws`, in the place of engine.io's ws server.
  *
- * A `headers` listener gets the lines of each 101 before it is written, and may add some.
+ * A `headers` listener gets the lines of each 101 before it is written, and may add some. A listener of `wsClientError` gets the error, the
+ * stream and the request of an opening handshake that is none, and answers it itself.
+ *
+ * As the default of the `wsEngine` option the class stands for the core's own WebSockets.
  */
 import { EventEmitter } from "node:events";
 import type { DeflateOptions } from "./deflate";

@@ -4,6 +4,7 @@
 //! whoever queues it. The end of a session's life in the registry is not told here: its driver ends it there.
 
 use crate::codec::engine_io::PacketData;
+use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
 use crate::engine::CloseReason;
 use crate::engine::transport::WebSocket;
@@ -35,6 +36,8 @@ pub trait Events {
     fn upgrade_failed(&mut self, slot: u32, conn: u32);
     /// The peer gave its half of the heartbeat over WebSocket.
     fn heartbeat(&mut self, slot: u32);
+    /// A packet came over WebSocket that means nothing to a server. Told of sessions whose heartbeat is told.
+    fn control(&mut self, slot: u32, packet_type: PacketType, text: &str);
     /// A ping was put into the outbox.
     fn ping_sent(&mut self, slot: u32);
     /// So many more of the entries that asked for word were taken.

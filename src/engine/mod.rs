@@ -8,6 +8,7 @@ mod close_reason;
 mod event;
 mod heartbeat;
 mod outbox;
+mod pace;
 mod packet;
 mod registry;
 mod session;

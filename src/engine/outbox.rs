@@ -36,6 +36,8 @@ pub struct Entry {
     compress: bool,
     /// Who wants to know when it was taken.
     word: Word,
+    /// It found the transport free, so it is a batch of its own.
+    is_first: bool,
 }
 
 /// Who is told that an entry was taken.
@@ -90,12 +92,13 @@ impl Entry {
 
     /// Bytes that only a stream can carry: an HTTP response, a WebSocket control frame.
     pub const fn raw(bytes: Bytes) -> Self {
-        Self { frames: bytes, compress: false, word: Word::Nobody }
+        Self { frames: bytes, compress: false, word: Word::Nobody, is_first: false }
     }
 
     /// A frame of the user's own.
     pub const fn frame(frame: Bytes, compress: bool, notify: bool) -> Self {
-        Self { frames: frame, compress, word: if notify { Word::Stream } else { Word::Nobody } }
+        let word = if notify { Word::Stream } else { Word::Nobody };
+        Self { frames: frame, compress, word, is_first: false }
     }
 
     /// Marks what it is for: one that may be compressed, a sender that waits for word.
@@ -106,9 +109,21 @@ impl Entry {
         self
     }
 
+    /// Marks whether it found the transport free: then it leaves by itself, as Engine.IO writes it.
+    #[must_use]
+    pub(super) const fn first(mut self, is_first: bool) -> Self {
+        self.is_first = is_first;
+        self
+    }
+
     /// The WebSocket frames.
     pub const fn frames(&self) -> &Bytes {
         &self.frames
+    }
+
+    /// Whether its first frame is compressed.
+    pub fn is_deflated(&self) -> bool {
+        self.frames.first().is_some_and(|first| first & RSV1 != 0)
     }
 
     /// Its form for a WebSocket with this deflater, if it has one.
@@ -125,7 +140,7 @@ impl Entry {
     /// The same entry with other frames.
     #[must_use]
     pub(super) const fn with_frames(&self, frames: Bytes) -> Self {
-        Self { frames, compress: self.compress, word: self.word }
+        Self { frames, compress: self.compress, word: self.word, is_first: self.is_first }
     }
 
     /// Whether it may be compressed.
@@ -149,6 +164,9 @@ pub struct Outbox {
     taken: usize,
     /// Bytes of all entries that the stream has not taken.
     bytes: usize,
+    /// How many entries Engine.IO would have given to a stream that takes no more for now: one batch. The others wait
+    /// behind it. It is counted only while the stream is blocked.
+    batch: usize,
 }
 
 #[derive(Debug, Default)]
@@ -201,12 +219,101 @@ impl Outbox {
         }?;
         self.bytes = self.bytes.saturating_sub(entry.frames.len().saturating_sub(self.taken));
         self.taken = 0;
+        if self.batch > 0 {
+            self.batch -= 1;
+            if self.batch == 0 {
+                self.batch = self.len(); // what waited leaves as the next one
+            }
+        }
         Some(entry)
     }
 
     /// Whether nothing waits.
     pub const fn is_empty(&self) -> bool {
         matches!(self.entries, Entries::None)
+    }
+
+    fn len(&self) -> usize {
+        match &self.entries {
+            Entries::None => 0,
+            Entries::One(_) => 1,
+            Entries::Many(entries) => entries.len(),
+        }
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let (one, many) = match &mut self.entries {
+            Entries::None => (None, None),
+            Entries::One(entry) => (Some(entry), None),
+            Entries::Many(entries) => (None, Some(entries)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// The stream takes no more for now: from here on it is known what waits behind the batch that it has begun.
+    pub fn begin_batch(&mut self) {
+        if self.batch == 0 {
+            let starts = self.iter_mut().skip(1).position(|entry| entry.is_first);
+            let is_alone = self.iter_mut().next().is_some_and(|entry| entry.is_first);
+            let len = self.len();
+            self.batch = if is_alone { 1 } else { starts.map_or(len, |start| start + 1) };
+        }
+    }
+
+    /// The last entry was sent in the turn of the one before it, so they are of one batch if that one has begun.
+    pub(super) fn extend_batch(&mut self) {
+        if self.batch + 1 == self.len() {
+            self.batch += 1;
+        }
+    }
+
+    /// How many entries wait: those behind the batch of a stream that is blocked, and the last `sent` ones in any case.
+    fn waiting(&self, is_blocked: bool, sent: usize) -> usize {
+        let behind = if is_blocked { self.len().saturating_sub(self.batch) } else { 0 };
+        behind.max(sent).min(self.len())
+    }
+
+    /// Drops what waits; see [`waiting`](Self::waiting). An entry that the stream has begun to take stays.
+    pub(super) fn drop_waiting(&mut self, is_blocked: bool, sent: usize) {
+        let begun = usize::from(self.taken > 0);
+        let kept = (self.len() - self.waiting(is_blocked, sent)).max(begun);
+        let dropped: usize = match &mut self.entries {
+            Entries::Many(entries) => {
+                entries.drain(kept.min(entries.len())..).map(|entry| entry.frames.len()).sum()
+            }
+            Entries::One(entry) if kept == 0 => entry.frames.len(),
+            Entries::One(_) | Entries::None => 0,
+        };
+        if kept == 0 {
+            self.entries = Entries::None;
+        }
+        self.bytes = self.bytes.saturating_sub(dropped);
+    }
+
+    /// Has word given of all that waits, and of the end of the batch before it; `each` is shown what waits. Returns how
+    /// many entries of the batch word will be given of, and how many wait.
+    pub(super) fn survey(
+        &mut self,
+        is_blocked: bool,
+        sent: usize,
+        mut each: impl FnMut(&Entry),
+    ) -> (u32, u32) {
+        let taken = self.len() - self.waiting(is_blocked, sent);
+        let mut words = 0;
+        let mut waiting = 0;
+        for (index, entry) in self.iter_mut().enumerate() {
+            if index < taken {
+                if index + 1 == taken && entry.word == Word::Nobody {
+                    entry.word = Word::Session;
+                }
+                words += u32::from(entry.word == Word::Session);
+            } else if entry.word != Word::Stream {
+                entry.word = Word::Session;
+                waiting += 1;
+                each(entry);
+            }
+        }
+        (words, waiting)
     }
 
     /// How many bytes the stream has not taken.
@@ -259,6 +366,9 @@ impl Outbox {
         }
     }
 }
+
+/// In the first byte of a frame: it begins a compressed message (RFC 7692 section 6).
+const RSV1: u8 = 0x40;
 
 /// Room for a few packets; more is rare between two writes.
 const FIRST_CAPACITY: usize = 4;
@@ -341,6 +451,77 @@ mod tests {
         assert_eq!(outbox.advance(1), taken(1, 0));
         assert_eq!(outbox.advance(10), taken(1, 1));
         assert!(outbox.is_empty());
+    }
+
+    /// What waits, and how many words are to come before it.
+    fn surveyed(outbox: &mut Outbox, is_blocked: bool, sent: usize) -> (u32, Vec<u8>) {
+        let mut waiting = Vec::new();
+        let (before, count) =
+            outbox.survey(is_blocked, sent, |entry| waiting.push(entry.frames()[3]));
+        assert_eq!(count as usize, waiting.len());
+        (before, waiting)
+    }
+
+    #[test]
+    fn behind_a_packet_that_found_the_stream_free_all_waits() {
+        let mut outbox = Outbox::default();
+        outbox.push(text("a").first(true));
+        outbox.push(text("b"));
+        outbox.push(text("c"));
+        outbox.begin_batch();
+        assert_eq!(surveyed(&mut outbox, true, 0), (1, b"bc".to_vec()));
+        assert_eq!(outbox.advance(4), Taken { messages: 1, frames: 0 });
+        assert_eq!(surveyed(&mut outbox, true, 0), (2, vec![]), "they are the next batch");
+        outbox.push(text("d"));
+        assert_eq!(surveyed(&mut outbox, true, 0), (2, b"d".to_vec()));
+    }
+
+    #[test]
+    fn a_batch_ends_where_the_stream_was_free_again_and_grows_with_its_turn() {
+        let mut outbox = Outbox::default();
+        outbox.push(text("b"));
+        outbox.push(text("c"));
+        outbox.push(text("d").first(true));
+        outbox.begin_batch();
+        assert_eq!(surveyed(&mut outbox, true, 0).1, b"d");
+        assert_eq!(surveyed(&mut outbox, true, 2).1, b"cd", "two were sent in this turn");
+
+        let mut outbox = Outbox::default();
+        outbox.push(text("b"));
+        outbox.begin_batch();
+        outbox.push(text("c"));
+        outbox.extend_batch();
+        assert_eq!(surveyed(&mut outbox, true, 0).1, b"");
+        assert_eq!(surveyed(&mut outbox, false, 1).1, b"c");
+    }
+
+    #[test]
+    fn what_waits_is_dropped_but_for_what_the_stream_has_begun_to_take() {
+        let filled = || {
+            let mut outbox = Outbox::default();
+            for word in ["a", "b", "c"] {
+                outbox.push(text(word));
+            }
+            outbox
+        };
+        for (sent, taken, left) in
+            [(0, 0, "abc"), (1, 0, "ab"), (3, 0, ""), (9, 0, ""), (9, 2, "a"), (3, 5, "b")]
+        {
+            let mut outbox = filled();
+            outbox.advance(taken);
+            outbox.drop_waiting(false, sent);
+            let bytes = outbox.bytes();
+            assert_eq!(gathered(&outbox).len(), bytes, "{sent} {taken}");
+            let frames: String = std::iter::from_fn(|| outbox.pop())
+                .map(|entry| char::from(entry.frames()[3]))
+                .collect();
+            assert_eq!(frames, left, "{sent} {taken}");
+            assert!(outbox.is_empty() && outbox.bytes() == 0);
+        }
+        let mut one = Outbox::default();
+        one.push(text("a"));
+        one.drop_waiting(false, 1);
+        assert!(one.is_empty() && one.bytes() == 0);
     }
 
     #[test]

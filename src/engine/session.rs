@@ -29,6 +29,7 @@ use crate::engine::close_reason::WRITE_ERROR;
 use crate::engine::heartbeat::Due;
 use crate::engine::heartbeat::Heartbeat;
 use crate::engine::outbox::Entry;
+use crate::engine::pace::Pace;
 use crate::engine::packet::binary_form;
 use crate::engine::transport::Framing;
 use crate::engine::transport::Polling;
@@ -43,8 +44,8 @@ pub struct Session {
     slot: u32,
     /// Whose session it is: a number of the driver's own.
     owner: u32,
-    /// The turn of the owner in which a message was sent last.
-    last_turn: u32,
+    /// When its transport is free for volatile messages, in turns of the owner.
+    pace: Pace,
     /// Somebody listens to the heartbeat.
     is_observed: bool,
     state: State,
@@ -102,11 +103,11 @@ impl Session {
         } else {
             Transport::Polling(Polling::default())
         };
-        transport.outbox_mut().push(Entry::packet(PacketType::Open, handshake));
+        transport.outbox_mut().push(Entry::packet(PacketType::Open, handshake).first(true));
         Self {
             slot,
             owner,
-            last_turn: NO_TURN,
+            pace: Pace::default(),
             is_observed: false,
             state: State::Open,
             config,
@@ -213,30 +214,62 @@ impl Session {
     /// wait. Returns whether it has to be flushed, which is once for all that is sent between two flushes.
     ///
     /// A second volatile message in a turn is dropped because a transport of Engine.IO is not writable again before
-    /// the turn ends, however fast the stream takes the first.
+    /// the turn ends, however fast the stream takes the first. `packets` are the text and its attachments.
     ///
     /// `entry` makes it in the form that the client takes, and for the deflater of the session's WebSocket if there is one.
     pub fn send(
         &mut self,
         turn: u32,
+        packets: usize,
         is_volatile: bool,
         entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
     ) -> bool {
         if self.state != State::Open
-            || is_volatile && (self.last_turn == turn || !self.transport.is_writable())
+            || is_volatile && (self.pace.is_busy(turn) || !self.transport.is_writable())
         {
             return false;
         }
-        self.last_turn = turn;
+        let follows = self.pace.waiting(turn) > 0;
+        let is_first = self.pace.send(turn, packets);
         let can_flush = match &self.transport {
             Transport::Polling(polling) => polling.has_request(),
             Transport::WebSocket(websocket) => websocket.conn().is_some() && !websocket.is_blocked,
         };
         let entry = entry(binary_form(&self.config), self.transport.deflater_mut());
+        let is_blocked = self.blocked_bytes().is_some();
         let outbox = self.transport.outbox_mut();
-        let is_first = outbox.is_empty();
-        outbox.push(entry);
-        is_first && can_flush
+        let was_empty = outbox.is_empty();
+        outbox.push(entry.first(is_first));
+        if is_blocked && follows {
+            outbox.extend_batch();
+        }
+        was_empty && can_flush
+    }
+
+    /// The session was opened in this turn: its open packet is under way.
+    pub const fn opened_in(&mut self, turn: u32) {
+        self.pace.send(turn, 1);
+    }
+
+    /// Drops what `writeBuffer` of Engine.IO would hold in this turn. On polling `close` does so itself.
+    pub fn drop_waiting(&mut self, turn: u32) {
+        if let Transport::WebSocket(websocket) = &mut self.transport {
+            let sent = self.pace.waiting(turn) as usize;
+            websocket.outbox.drop_waiting(websocket.is_blocked, sent);
+        }
+    }
+
+    /// Shows what `writeBuffer` of Engine.IO would hold in this turn, as far as it is still here, and has word given when
+    /// it is taken. Returns how many entries before it word will be given of, and how many it is.
+    pub fn survey_waiting(&mut self, turn: u32, each: impl FnMut(&Entry)) -> (u32, u32) {
+        match &mut self.transport {
+            Transport::Polling(polling) if polling.has_request() => (0, 0),
+            Transport::Polling(polling) => polling.outbox.survey(true, usize::MAX, each),
+            Transport::WebSocket(websocket) => {
+                let sent = self.pace.waiting(turn) as usize;
+                websocket.outbox.survey(websocket.is_blocked, sent, each)
+            }
+        }
     }
 
     /// Whether messages are compressed on their way into the outbox.
@@ -454,9 +487,6 @@ impl Session {
         events.closed(self.slot, end.reason, &end.description);
     }
 }
-
-/// The turn before the first one.
-const NO_TURN: u32 = 0;
 
 /// `closeTimeout` of Engine.IO's polling transport: how long a closed session waits for a GET that can be told.
 const POLLING_CLOSE_TIMEOUT_MS: u64 = 30_000;

@@ -6,6 +6,7 @@
 mod decode;
 mod survey;
 
+use crate::codec::engine_io::PacketType;
 use crate::engine::Frame;
 use crate::engine::Watch;
 use crate::hub::Target;
@@ -32,6 +33,17 @@ pub enum Command<'a> {
     Broadcast(Broadcast<'a>),
     /// Sends one message unit to the sessions listed.
     Multicast(Multicast<'a>),
+    /// Sends one packet that is no message to one session.
+    Packet {
+        /// The session.
+        slot: u32,
+        /// What it is for.
+        packet_type: PacketType,
+        /// How to send it.
+        flags: SendFlags,
+        /// Its text.
+        data: &'a [u8],
+    },
     /// Makes a socket reachable by broadcasts.
     MemberAdd {
         /// Where it is a member.
@@ -87,7 +99,7 @@ pub enum Command<'a> {
     },
     /// What follows was sent in this turn of the event loop.
     Turn {
-        /// Its number; it only has to differ from that of the turn before.
+        /// Its number: one more than that of the turn before if it follows at once, at least two more otherwise.
         turn: u32,
     },
     /// Asks for events that are seldom wanted.

@@ -174,6 +174,9 @@ fn flush(
         writer.frames_sent(conn, taken.frames);
     }
     websocket.is_blocked = !websocket.outbox.is_empty() || carrier.is_busy();
+    if websocket.is_blocked {
+        websocket.outbox.begin_batch();
+    }
     if websocket.is_fin_due() {
         carrier.finish(conn, writer);
         websocket.fin_sent();

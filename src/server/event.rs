@@ -10,6 +10,7 @@ mod queue;
 
 use std::cell::Cell;
 
+use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
 use crate::engine::{CloseReason, Response};
 use crate::server::record::{Record, append_record};
@@ -121,6 +122,13 @@ impl<'a> UnitWriter<'a> {
     /// The peer's half of the heartbeat came over WebSocket. For observed sessions.
     pub(crate) fn heartbeat(&mut self, slot: u32) {
         self.append(HEARTBEAT, 0, &[slot], &[]);
+    }
+
+    /// A packet came that means nothing to a server. For observed sessions.
+    pub(crate) fn control(&mut self, slot: u32, packet_type: PacketType, text: &str) {
+        let bytes = text.as_bytes();
+        self.unit.has_message = true;
+        self.append(CONTROL, packet_type.digit().into(), &[slot, len(bytes)], bytes);
     }
 
     /// Our half of the heartbeat was sent. For observed sessions.
@@ -251,6 +259,7 @@ const BRIDGE_RESUME: u32 = 15;
 const BRIDGE_DESTROY: u32 = 16;
 const FRAME: u32 = 17;
 const FRAMES_SENT: u32 = 18;
+const CONTROL: u32 = 19;
 
 // Flags of MESSAGE.
 const MESSAGE_BINARY: u32 = 1;
@@ -265,6 +274,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Drained, EventQueue, UnitWriter};
+    use crate::codec::engine_io::PacketType;
     use crate::codec::websocket::Opcode;
     use crate::engine::{CloseReason, Response};
     use crate::server::record::{Records, append_record};
@@ -308,6 +318,7 @@ mod tests {
                 unit.bridge_destroy(2);
                 unit.frame(2, Opcode::Ping, b"hi");
                 unit.frames_sent(2, 5);
+                unit.control(1, PacketType::Noop, "hi");
                 unit.ended(1);
                 unit.conn_ended(2);
             },
@@ -331,6 +342,7 @@ mod tests {
                 (16, 0, &[2], b""),
                 (17, 9, &[2, 2], b"hi"),
                 (18, 0, &[2, 5], b""),
+                (19, 0x36, &[1, 2], b"hi"),
                 (3, 0, &[1], b""),
                 (4, 0, &[2], b""),
             ],

@@ -1,6 +1,7 @@
 //! A link: what one loaded copy of the JavaScript layer holds of the core. Commands go in, events come out.
 //!
-//! Everything here is called on that copy's JavaScript thread and returns at once, but for [`Link::wait`]. It decides
+//! Everything here is called on that copy's JavaScript thread and returns at once, but for [`Link::wait`] and
+//! [`Link::waiting`]. It decides
 //! nothing: commands go unread to all shards, and each takes what is its own.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -18,7 +19,7 @@ use crate::engine::Framing;
 use crate::server::command::{CommandError, Survey};
 use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
-use crate::server::shard::{Inbox, Inline, ShardMessage};
+use crate::server::shard::{Inbox, Inline, ShardMessage, WaitingQuery};
 use crate::server::slots::Slots;
 
 pub use crate::server::counters::Counters;
@@ -210,6 +211,18 @@ impl Link {
     /// How many bytes the kernel, or the bridge, has not taken of a session, at most `u32::MAX`.
     pub fn pending(&self, slot: u32) -> u32 {
         self.slots.pending(slot)
+    }
+
+    /// What waits to be written for a session in this turn: see `lib/engine/waiting-packets.ts`. `None` if its shard takes
+    /// longer than `limit`.
+    pub fn waiting(&self, slot: u32, turn: u32, limit: Duration) -> Option<Vec<u8>> {
+        let inbox = self.inboxes.get(slot as usize % self.inboxes.len().max(1))?;
+        let (answer, answered) = mpsc::channel();
+        let query = WaitingQuery { link: self.link_unless_closed()?, turn, slot, answer };
+        if !inbox.answer_inline(&query) {
+            inbox.send(ShardMessage::Waiting(query));
+        }
+        answered.recv_timeout(limit).ok()
     }
 
     /// Waits until all shards have done what was submitted before; false if that takes longer than `limit`.

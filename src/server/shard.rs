@@ -17,6 +17,7 @@ mod readiness;
 mod run;
 mod shutdown;
 mod streams;
+mod waiting;
 
 use std::panic;
 use std::panic::AssertUnwindSafe;
@@ -51,6 +52,7 @@ use crate::server::timers::Timers;
 
 pub(crate) use inline::Inline;
 pub(super) use run::start;
+pub(crate) use waiting::WaitingQuery;
 
 /// What other threads ask of a shard. Messages are dealt with in order.
 pub(crate) enum ShardMessage {
@@ -69,6 +71,8 @@ pub(crate) enum ShardMessage {
     LinkGone(Arc<Link>),
     /// Answers once everything before it is done and written, as far as kernels take it.
     Barrier(mpsc::Sender<()>),
+    /// Answers once everything before it is done and written.
+    Waiting(WaitingQuery),
     /// Ends the thread, with all that lives on it.
     Stop,
 }

@@ -1,6 +1,7 @@
 //! What one step of a session led to: its events on their way to JavaScript, and what its shard has to see to.
 
 use crate::codec::engine_io::PacketData;
+use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
 use crate::engine::CloseReason;
 use crate::engine::Events;
@@ -82,6 +83,12 @@ impl Events for StepEvents<'_> {
 
     fn heartbeat(&mut self, slot: u32) {
         self.writer.heartbeat(slot);
+    }
+
+    fn control(&mut self, slot: u32, packet_type: PacketType, text: &str) {
+        self.messages = self.messages.saturating_add(1);
+        self.message_bytes = self.message_bytes.saturating_add(text.len());
+        self.writer.control(slot, packet_type, text);
     }
 
     fn ping_sent(&mut self, slot: u32) {

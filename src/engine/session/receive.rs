@@ -1,5 +1,6 @@
 //! What a session makes of bytes from its streams: packets of its transport, steps of an upgrade.
 
+use crate::codec::engine_io::PacketData;
 use crate::codec::engine_io::PacketError;
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Input;
@@ -85,6 +86,11 @@ impl Session {
                     _,
                 ) => {
                     self.heartbeat.packet_received(now);
+                    if self.is_observed
+                        && let PacketData::Text(text) = packet.data
+                    {
+                        events.control(self.slot, packet.packet_type, text);
+                    }
                 }
             }
         }

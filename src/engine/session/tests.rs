@@ -9,7 +9,7 @@ mod websocket;
 use bytes::Bytes;
 
 use super::{Session, StreamEnd};
-use crate::codec::engine_io::{BinaryForm, PacketData};
+use crate::codec::engine_io::{BinaryForm, PacketData, PacketType};
 use crate::codec::websocket::{Opcode, ServerFrames};
 use crate::config::{Config, Protocol};
 use crate::engine::{CloseReason, Entry, Events, Outbox, Part, Response, WebSocket};
@@ -69,6 +69,10 @@ impl Events for Told {
 
     fn heartbeat(&mut self, _: u32) {
         self.events.push("heartbeat".to_owned());
+    }
+
+    fn control(&mut self, _: u32, packet_type: PacketType, text: &str) {
+        self.events.push(format!("{packet_type:?} {text}").trim_end().to_owned());
     }
 
     fn ping_sent(&mut self, _: u32) {
@@ -137,11 +141,11 @@ impl Bench {
     }
 
     fn send(&mut self, text: &str) -> bool {
-        self.session.send(self.turn, false, |_, _| message(text))
+        self.session.send(self.turn, 1, false, |_, _| message(text))
     }
 
     fn send_volatile(&mut self, text: &str) {
-        self.session.send(self.turn, true, |_, _| message(text));
+        self.session.send(self.turn, 1, true, |_, _| message(text));
     }
 
     fn flush(&mut self) -> &mut Self {

@@ -1,5 +1,6 @@
 //! From the packed buffer to commands. The layout of each kind stands in its decoder, in the order of the fields.
 
+use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
 use crate::engine::{Frame, Watch};
 use crate::hub::Target;
@@ -46,7 +47,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=WATCH).contains(&record.kind) {
+    if !(OPEN..=PACKET).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -126,6 +127,15 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
             watch: Watch::new((flags & WATCH_FRAMES) as u8),
             is_held: flags & WATCH_HELD != 0,
         },
+        PACKET => {
+            let (slot, digit, len) = (fields.number()?, fields.number()?, fields.number()?);
+            Command::Packet {
+                slot,
+                packet_type: u8::try_from(digit).ok().and_then(PacketType::new)?,
+                flags: SendFlags::new(flags),
+                data: fields.bytes(len as usize)?,
+            }
+        }
         _ => return None,
     })
 }
@@ -217,6 +227,7 @@ const CONN_DESTROY: u32 = 17;
 const RECEIVED: u32 = 18;
 const FRAME: u32 = 19;
 const WATCH: u32 = 20;
+const PACKET: u32 = 21;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;

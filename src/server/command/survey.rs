@@ -26,7 +26,7 @@ impl Survey {
                     turn = Some(begun);
                     continue;
                 }
-                Command::Send { slot, .. } => {
+                Command::Send { slot, .. } | Command::Packet { slot, .. } => {
                     sends += 1;
                     Place::Slot(slot)
                 }

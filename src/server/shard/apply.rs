@@ -59,7 +59,8 @@ impl Shard {
             Command::Open(open) => self.open(owner, &open),
             Command::Send { slot, flags, parts } => {
                 if let Some((_, mut delivery)) = self.delivery(owner) {
-                    delivery.deliver(slot, flags, |form, deflater| {
+                    let packets = parts.len();
+                    delivery.deliver(slot, packets, flags, |form, deflater| {
                         Entry::message(engine_parts(parts), form)
                             .flagged(flags.compress, flags.notify)
                             .deflated(deflater)
@@ -68,6 +69,15 @@ impl Shard {
             }
             Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
             Command::Multicast(multicast) => self.multicast(owner, multicast),
+            Command::Packet { slot, packet_type, flags, data } => {
+                if let Some((_, mut delivery)) = self.delivery(owner) {
+                    delivery.deliver(slot, 1, flags, |_, deflater| {
+                        Entry::packet(packet_type, data)
+                            .flagged(flags.compress, flags.notify)
+                            .deflated(deflater)
+                    });
+                }
+            }
             Command::Turn { turn } => {
                 if let Some(state) = self.link_state(owner) {
                     state.turn = turn;
@@ -96,7 +106,10 @@ impl Shard {
                 }
             }
             Command::Close { slot, discard } => {
-                if !discard {
+                if discard {
+                    let turn = self.link_state(owner).map_or(0, |state| state.turn);
+                    self.drop_waiting(owner, slot, turn);
+                } else {
                     // What was sent before is told as sent while there is a session to tell it of.
                     self.step_own(owner, slot, |_, _, _| {});
                 }
@@ -152,8 +165,9 @@ impl Shard {
                 open.max_payload.unwrap_or(MAX_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES),
             ),
         };
-        let session =
+        let mut session =
             Session::open(open.slot, owner, config, open.is_websocket, open.handshake, self.now);
+        session.opened_in(self.link_state(owner).map_or(0, |state| state.turn));
         let deadline = session.next_deadline();
         if self.registry.insert(session) {
             self.gauges.sessions.increment();
@@ -163,21 +177,25 @@ impl Shard {
 
     fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
         self.count_broadcast();
+        let packets = broadcast.parts.len();
         let mut variants = variants(broadcast.parts, broadcast.flags);
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
         rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
-            delivery
-                .deliver(slot, broadcast.flags, |form, deflater| variants.entry(form, deflater));
+            delivery.deliver(slot, packets, broadcast.flags, |form, deflater| {
+                variants.entry(form, deflater)
+            });
         });
     }
 
     fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
         self.count_broadcast();
+        let packets = multicast.parts.len();
         let mut variants = variants(multicast.parts, multicast.flags);
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
         for slot in multicast.slots {
-            delivery
-                .deliver(slot, multicast.flags, |form, deflater| variants.entry(form, deflater));
+            delivery.deliver(slot, packets, multicast.flags, |form, deflater| {
+                variants.entry(form, deflater)
+            });
         }
     }
 
@@ -212,6 +230,16 @@ impl Shard {
     ) {
         if self.registry.session_mut(slot).is_some_and(|session| session.owner() == owner) {
             self.step(slot, run);
+        }
+    }
+
+    /// A session of this link is about to be closed at once: what its `writeBuffer` would hold is not sent.
+    fn drop_waiting(&mut self, owner: u32, slot: u32, turn: u32) {
+        if let Some(session) = self.registry.session_mut(slot)
+            && session.owner() == owner
+        {
+            self.stepping = Some(Timer::Session(slot));
+            session.drop_waiting(turn);
         }
     }
 
@@ -264,6 +292,7 @@ impl Delivery<'_> {
     fn deliver(
         &mut self,
         slot: u32,
+        packets: usize,
         flags: SendFlags,
         entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
     ) {
@@ -273,7 +302,7 @@ impl Delivery<'_> {
         }
         *self.stepping = Some(Timer::Session(slot));
         *self.queued += 1;
-        if session.send(self.turn, flags.volatile, entry) {
+        if session.send(self.turn, packets, flags.volatile, entry) {
             self.dirty.push(slot);
         } else if let Some(bytes) = session.blocked_bytes() {
             self.slots.set_pending(slot, bytes);

@@ -58,7 +58,7 @@ impl Inbox {
         offered.map_or(Ok(()), Err)
     }
 
-    fn inline(&self, link: &Arc<Link>, run: impl FnOnce(&mut Shard) -> bool) -> Inline {
+    pub(super) fn inline(&self, link: &Arc<Link>, run: impl FnOnce(&mut Shard) -> bool) -> Inline {
         let Some(shard) = self.shard.get().and_then(Weak::upgrade) else {
             return Inline::NotDone;
         };
@@ -87,7 +87,7 @@ impl Shard {
     /// compressing takes longer than a wake-up.
     fn would_compress(&mut self, bytes: &[u8]) -> bool {
         Commands::new(bytes).flatten().any(|command| match command {
-            Command::Send { slot, .. } => {
+            Command::Send { slot, .. } | Command::Packet { slot, .. } => {
                 self.registry.session_mut(slot).is_some_and(|session| session.compresses())
             }
             _ => false,

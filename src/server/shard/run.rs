@@ -116,17 +116,22 @@ impl Shard {
         // It is awake: nobody has to call it.
         self.sleeping_until = 0;
         let mut barriers = Vec::new();
+        let mut queries = Vec::new();
         for message in messages.drain(..) {
             match message {
                 ShardMessage::Commands { link, turn, bytes } => self.apply(&link, turn, &bytes),
                 ShardMessage::Accept(accept) => self.contain(|shard| shard.accept(*accept)),
                 ShardMessage::LinkGone(link) => self.drop_link(&link),
                 ShardMessage::Barrier(done) => barriers.push(done),
+                ShardMessage::Waiting(query) => queries.push(query),
                 ShardMessage::Stop => return (false, None),
             }
         }
         messages.shrink_to(MAX_KEPT_MESSAGES);
         self.flush_dirty();
+        for query in queries {
+            self.answer(&query);
+        }
         for conn in streams.drain(..) {
             #[cfg(unix)]
             self.serve(conn);

@@ -32,8 +32,8 @@ fn a_get_that_waits_takes_the_first_packet_alone() {
 #[test]
 fn one_entry_that_may_be_compressed_makes_the_payload_so_and_word_is_given() {
     let mut bench = Bench::polling();
-    bench.session.send(1, false, |_, _| message("a").flagged(false, true));
-    bench.session.send(1, false, |_, _| message("b").flagged(true, true));
+    bench.session.send(1, 1, false, |_, _| message("a").flagged(false, true));
+    bench.session.send(1, 1, false, |_, _| message("b").flagged(true, true));
     bench.poll(1);
     assert_eq!(bench.events(), ["respond 1 4a|4b compressed", "sent 2"]);
 }

@@ -21,7 +21,7 @@ fn open(is_websocket: bool) -> Bench {
 
 fn send_bytes(bench: &mut Bench) {
     let parts = [Part::Text(b"x"), Part::Binary(&[1, 2])].into_iter();
-    bench.session.send(bench.turn, false, |form, _| Entry::message(parts, form));
+    bench.session.send(bench.turn, 1, false, |form, _| Entry::message(parts, form));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn an_upgrade_keeps_the_deadline() {
     assert_eq!(bench.written(CANDIDATE), ["101", "3probe"]);
     assert_eq!(bench.events(), ["upgrading 4", "respond 1 1:6"]);
     send_bytes(&mut bench);
-    bench.session.send(bench.turn, false, |_, _| message("y"));
+    bench.session.send(bench.turn, 1, false, |_, _| message("y"));
     bench.receive(CANDIDATE, &[text("5")]);
     assert_eq!(bench.events(), ["upgraded 4"]);
     assert_eq!(bench.written(CANDIDATE), ["4x", "Binary [4, 1, 2]", "4y"]);

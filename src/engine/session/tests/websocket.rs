@@ -21,6 +21,43 @@ fn control_packets_say_nothing_to_an_established_websocket() {
     assert!(bench.events().is_empty());
     assert!(bench.written(CONN).is_empty());
     assert!(!bench.session.is_closed());
+    bench.session.observe(true);
+    bench.receive(CONN, &["0{}", "1", "5", "6x"].map(text));
+    assert_eq!(bench.events(), ["Open {}", "Close", "Upgrade", "Noop x"]);
+}
+
+#[test]
+fn what_waited_keeps_a_stream_busy_for_one_turn_more() {
+    let mut bench = Bench::websocket();
+    bench.send("a");
+    bench.send("b");
+    bench.turn += 1;
+    bench.send_volatile("dropped");
+    bench.turn += 1;
+    bench.send_volatile("c");
+    bench.turn += 1;
+    bench.send("d");
+    bench.send("e");
+    bench.turn += 2;
+    bench.send_volatile("f");
+    assert_eq!(bench.written(CONN), ["4a", "4b", "4c", "4d", "4e", "4f"]);
+}
+
+#[test]
+fn a_close_that_discards_drops_what_waits_for_the_end_of_the_turn() {
+    let mut bench = Bench::websocket();
+    bench.send("a");
+    bench.send("b");
+    bench.turn += 1;
+    bench.send("c");
+    bench.session.drop_waiting(bench.turn);
+    assert_eq!(bench.written(CONN), ["4a", "4b"], "c waited for b");
+    bench.turn += 2;
+    bench.send("d");
+    bench.send("e");
+    bench.turn += 2;
+    bench.session.drop_waiting(bench.turn);
+    assert_eq!(bench.written(CONN), ["4d", "4e"], "their turn is over");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
 use super::{CommandError, Commands};
+use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
 use crate::engine::{Frame, Watch};
 use crate::server::command::{Broadcast, Command, Multicast, Open, Part, SendFlags};
@@ -137,6 +138,15 @@ fn a_frame_of_the_users_own_says_how_it_goes_out() {
 }
 
 #[test]
+fn a_packet_that_is_no_message_names_its_type() {
+    let flags = SendFlags { compress: true, ..SendFlags::default() };
+    let packet = Command::Packet { slot: 7, packet_type: PacketType::Noop, flags, data: b"hello" };
+    assert_eq!(decode_one(&record(21, 2, &[7, 0x36, 5], b"hello")), packet);
+    let unknown = record(21, 0, &[7, 0x37, 5], b"hello");
+    assert_eq!(Commands::new(&unknown).next(), Some(Err(CommandError::WrongLength(21))));
+}
+
+#[test]
 fn lengths_that_lie_are_errors() {
     let cases = [
         (2, record(2, 0, &[7, 0], b"")),
@@ -159,7 +169,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(21, 0, &[1], b""), CommandError::UnknownKind(21)),
+        (record(22, 0, &[1], b""), CommandError::UnknownKind(22)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();
