@@ -60,6 +60,16 @@ export class ServerProcess {
     return this.#ask("broadcast", order);
   }
 
+  /** Begins to note how late the event loop is. */
+  watchDelay() {
+    return this.#ask("watchDelay");
+  }
+
+  /** Ends that, and returns [milliseconds, milliseconds late] pairs. */
+  delaySeen() {
+    return this.#ask("delaySeen");
+  }
+
   /** Connections, disconnections and upgrades that the application has seen. */
   counts() {
     return this.#ask("counts");
