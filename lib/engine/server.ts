@@ -194,11 +194,11 @@ export class Server extends EventEmitter {
     prepareRequest(req);
   }
 
-  /**
-   * Adds a middleware, `(req, res, next) => …`. Typed as engine.io types it, since middlewares of Express ask for Express's own requests.
-   */
-  use(middleware: any): void {
-    this.middlewares.push(middleware as Middleware);
+  /** Adds a middleware. Those of Express are taken too, which ask for requests that have more. */
+  use(middleware: Middleware): void;
+  use(middleware: any): void;
+  use(middleware: Middleware): void {
+    this.middlewares.push(middleware);
   }
 
   /** Decides whether a request is accepted: `callback` gets an error code and its context, or nothing. May be replaced. */
