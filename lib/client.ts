@@ -26,6 +26,7 @@ import { ignoreSession, listenToSession } from "./session-listeners";
 import type { Socket } from "./socket";
 import type { DisconnectReason } from "./socket-types";
 import type { EventsMap } from "./typed-events";
+import { abandonUndecided } from "./undecided-sockets";
 
 const debug = debugModule("socket.io:client");
 
@@ -269,6 +270,7 @@ export class Client<
       socket._onclose(reason, description);
     }
     this.clear();
+    abandonUndecided(this);
     this.ownDecoder?.destroy();
   }
 

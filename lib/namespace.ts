@@ -28,6 +28,7 @@ import {
   type RemoveAcknowledgements,
   StrictEventEmitter,
 } from "./typed-events";
+import { forgetUndecided, rememberUndecided } from "./undecided-sockets";
 
 const debug = debugModule("socket.io:namespace");
 
@@ -180,14 +181,24 @@ export class Namespace<
       return;
     }
     let isDecided = false; // a middleware may call `next` twice
+    let hasAnswer = false;
+    const abandon = (): void => {
+      isDecided = true;
+      socket._cleanup();
+    };
     this.run(socket, (error) => {
+      hasAnswer = true;
       process.nextTick(() => {
         if (!isDecided) {
           isDecided = true;
+          forgetUndecided(client, abandon);
           this.decide(socket, error, fn);
         }
       });
     });
+    if (!hasAnswer) {
+      rememberUndecided(client, abandon);
+    }
   }
 
   /** Runs the middlewares for a new socket; a method, because monitoring packages replace it. */

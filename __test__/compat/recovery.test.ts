@@ -2,6 +2,7 @@
 
 import { createServer } from "node:http";
 import type { ServerOptions, Socket } from "socket.io";
+import { SessionAwareAdapter } from "socket.io-adapter";
 import { record, settleDown } from "../harness/clients";
 import { once, onceValue } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
@@ -183,6 +184,32 @@ describeBoth("recovery", (implementation) => {
     expect((await session.comeBack()).socket.recovered).toBe(true);
     expect(runs).toBe(0);
   });
+
+  for (const [skipMiddlewares, order] of [
+    [true, ["restored", "connection", "next tick"]],
+    [false, ["restored", "next tick", "connection"]],
+  ] as const) {
+    it(`with skipMiddlewares: ${skipMiddlewares} a restored socket is connected ${skipMiddlewares ? "in the same tick" : "in a later tick"}`, async () => {
+      const log: string[] = [];
+      class Logging extends SessionAwareAdapter {
+        override async restoreSession(pid: string, offset: string) {
+          const session = await super.restoreSession(pid, offset);
+          log.push("restored");
+          process.nextTick(() => log.push("next tick"));
+          return session;
+        }
+      }
+      const session = await startSession(implementation, {
+        adapter: Logging as never,
+        connectionStateRecovery: { ...RECOVERY.connectionStateRecovery, skipMiddlewares },
+      });
+      await session.lose();
+      session.io.on("connection", () => log.push("connection"));
+      const { socket } = await session.comeBack();
+      expect([socket.recovered, socket.id]).toEqual([true, session.sid]);
+      expect(log).toEqual(order);
+    });
+  }
 
   it("skipMiddlewares: false runs them, and they may refuse", async () => {
     const session = await startSession(implementation, {

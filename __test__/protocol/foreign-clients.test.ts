@@ -269,6 +269,31 @@ describeBoth("clients in other languages", (implementation) => {
     });
   }
 
+  it("polling, then the upgrade, of Java (OkHttp)", async () => {
+    const { io, port } = await startServer(implementation);
+    answerClients(io);
+    const connected = onceValue<Socket>(io, "connection");
+    const agent = await PollingAgent.open(port, POLLING_HABITS[0]);
+    await agent.send("40");
+    await agent.poll();
+    const [{ lines: opening }] = WEBSOCKET_HABITS;
+    const peer = await RawWebSocket.open(port, {
+      lines: opening(port).map((line) =>
+        line.replace("transport=websocket", `transport=websocket&sid=${agent.sid}`),
+      ),
+    });
+    const lastPoll = agent.poll();
+    peer.send("2probe");
+    await peer.expectText("3probe");
+    expect(await lastPoll).toBe("6");
+    const upgraded = once((await connected).conn, "upgrade");
+    peer.send("5");
+    peer.send('420["question","€",null]');
+    await upgraded;
+    await peer.expectText('42["told",null]');
+    await peer.expectText('430["€",false]');
+  });
+
   it("a zero mask is a mask", async () => {
     const { io, port } = await startServer(implementation);
     answerClients(io);
@@ -324,7 +349,7 @@ describeBoth("clients in other languages", (implementation) => {
 
 /** Polls over one kept connection, in the bytes of one client's habit. */
 class PollingAgent {
-  private sid = "";
+  sid = "";
   private unread = "";
 
   private constructor(

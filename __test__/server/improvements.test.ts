@@ -1,12 +1,13 @@
 // What the server layer does better than socket.io where nobody can rely on the difference: it is lenient where socket.io throws, and
-// does once what was asked twice. sio-rs alone; README.md has a line for each that users may notice.
+// does once what was asked twice. sio-rs alone; docs/compatibility.md has a line for each that users may notice.
 
 import { createServer } from "node:http";
-import type { Server } from "socket.io";
+import type { Server, Socket } from "socket.io";
 import { runModule } from "../harness/child";
-import { nextTurn, once } from "../harness/events";
+import { eventually, nextTurn, once } from "../harness/events";
 import { type Implementation, loadImplementation } from "../harness/implementations";
 import { internals } from "../harness/internals";
+import { RawWebSocket } from "../harness/raw-websocket";
 import { joinPair, startServer, track } from "../harness/servers";
 
 const sioRs: Implementation = loadImplementation("sio-rs");
@@ -75,5 +76,43 @@ describe("improvements", () => {
     await once(client, "connect");
     await nextTurn();
     expect([errors, running.io.sockets.sockets.size]).toEqual([[], 1]);
+  });
+
+  test("a socket whose middleware never calls next is forgotten with its client", async () => {
+    const running = await startServer(sioRs, { cleanupEmptyChildNamespaces: true });
+    const { io } = running;
+    io.of(/^\/child$/).use(() => {});
+    const sockets: Socket[] = [];
+    const nexts: (() => void)[] = [];
+    const waits = (socket: Socket, next: () => void): void => {
+      socket.join("room");
+      sockets.push(socket);
+      nexts.push(next);
+    };
+    io.use(waits);
+    io.of("/other").use(waits);
+    const connections: string[] = [];
+    io.on("connection", ({ id }) => connections.push(id));
+
+    const peer = await RawWebSocket.open(running.port);
+    await peer.expectText(/^0\{/);
+    for (const packet of ["40", "40/other,", "40/child,"]) peer.send(packet);
+    await eventually(() => sockets.length === 2 && io._nsps.has("/child"));
+    const spaces = [io.sockets, io.of("/other")].map((nsp) => internals(nsp));
+    expect(spaces.map((nsp) => nsp._preConnectSockets.size)).toEqual([1, 1]);
+    const [{ conn }] = sockets;
+    const ended = once(conn, "close");
+    peer.stream.destroy();
+    await ended;
+    expect(spaces.map((nsp) => nsp._preConnectSockets.size)).toEqual([0, 0]);
+    expect(spaces.map((nsp) => [nsp.adapter.rooms.size, nsp.adapter.sids.size])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect(io._nsps.has("/child")).toBe(false);
+
+    for (const next of nexts) next();
+    await nextTurn();
+    expect([connections, spaces.map((nsp) => nsp.sockets.size)]).toEqual([[], [0, 0]]);
   });
 });

@@ -1,12 +1,11 @@
 // A project that has the package installed, ES modules and CommonJS beside each other: both entries resolve with their types, and run.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as ts from "typescript";
+import { loadImplementation } from "../harness/implementations";
+import { makeTypeProject, type Resolution, type TypeProject } from "../harness/type-project";
 
-const ROOT = join(__dirname, "..", "..");
 /** A cold compiler on a busy machine. */
 const TIMEOUT_MS = 120_000;
 
@@ -33,54 +32,29 @@ for (const inner of ["sio-rs/engine.js", "sio-rs/lib/engine"]) {
 }
 `;
 
-const RESOLUTIONS = {
-  node16: [ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16],
-  nodenext: [ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext],
-  bundler: [ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler],
-} as const;
-
-let project = "";
+let project: TypeProject;
 
 beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), "sio-rs-project-"));
-  mkdirSync(join(project, "node_modules"));
-  symlinkSync(ROOT, join(project, "node_modules", "sio-rs"), "dir");
-  writeFileSync(join(project, "package.json"), "{}");
-  writeFileSync(join(project, "module.mts"), SOURCE);
-  writeFileSync(join(project, "common.cts"), SOURCE);
-  writeFileSync(join(project, "required.cjs"), REQUIRED);
+  project = makeTypeProject(loadImplementation("sio-rs"));
+  writeFileSync(join(project.folder, "user.ts"), SOURCE);
+  writeFileSync(join(project.folder, "required.cjs"), REQUIRED);
 });
 
-afterAll(() => rmSync(project, { recursive: true, force: true }));
+afterAll(() => project.remove());
 
-const compiled = new Map<string, string[]>();
+const compiled = new Map<Resolution, string[]>();
 
 /** The errors of a compiler with this setting, which is started once. Its output stays in the project. */
-function compile(name: keyof typeof RESOLUTIONS): string[] {
-  const errors = compiled.get(name) ?? compileNow(...RESOLUTIONS[name]);
+function compile(name: Resolution): string[] {
+  const errors =
+    compiled.get(name) ?? project.compile(name, [join(project.folder, "user.ts")], true);
   compiled.set(name, errors);
   return errors;
 }
 
-function compileNow(module: ts.ModuleKind, moduleResolution: ts.ModuleResolutionKind): string[] {
-  const program = ts.createProgram([join(project, "module.mts"), join(project, "common.cts")], {
-    target: ts.ScriptTarget.ES2022,
-    module,
-    moduleResolution,
-    strict: true,
-    skipLibCheck: true,
-    types: ["node"],
-    typeRoots: [join(ROOT, "node_modules/@types")],
-  });
-  program.emit();
-  return ts
-    .getPreEmitDiagnostics(program)
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "));
-}
-
 function run(file: string): [status: number | null, output: string] {
   const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
-    cwd: project,
+    cwd: project.folder,
     encoding: "utf8",
     timeout: 9_000,
   });
@@ -101,8 +75,8 @@ describe("entries of the package", () => {
     () => {
       expect(compile("nodenext")).toEqual([]);
       const expected = [0, "function,function,function,true,4,/socket.io\n"];
-      expect(run("module.mjs")).toEqual(expected);
-      expect(run("common.cjs")).toEqual(expected);
+      expect(run("nodenext/user.mjs")).toEqual(expected);
+      expect(run("nodenext/user.cjs")).toEqual(expected);
     },
     TIMEOUT_MS,
   );

@@ -1,56 +1,72 @@
-// The files beside this one are compiled against npm's `socket.io` and `engine.io`, and against sio-rs; neither may give an error, or miss an expected one.
+// The files of `topics/` are compiled as a user's project with npm's socket.io and engine.io, and with sio-rs in their place; neither may
+// give an error, or miss an expected one.
 
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import * as ts from "typescript";
+import { describeBoth, it } from "../harness/implementations";
+import {
+  makeTypeProject,
+  RESOLUTION_NAMES,
+  type Resolution,
+  type TypeProject,
+} from "../harness/type-project";
 
-const ROOT = join(__dirname, "..", "..");
-const FILES = ["construction.ts", "default-maps.ts", "engine.ts", "event-maps.ts"];
-/** A cold compiler on a busy machine. */
-const TIMEOUT_MS = 60_000;
-
-/** Where the package's name leads to. */
-const PACKAGES = {
-  "socket.io": { "socket.io/*": [join(ROOT, "node_modules/socket.io/*")] },
-  "sio-rs": {
-    "socket.io": [join(ROOT, "index")],
-    "socket.io/dist/*": [join(ROOT, "dist/*")],
-    "engine.io": [join(ROOT, "engine")],
-  },
+const FOLDER = join(__dirname, "topics");
+/** What each file of the folder is about. */
+const TOPICS = {
+  generics: "generics of servers, namespaces, sockets and operators, and their defaults",
+  listeners: "listeners of users' and reserved events, async ones and names from enums",
+  broadcasts: "broadcasts refuse acknowledged events without a timeout, and get arrays of answers",
+  timeouts: "timeout() puts an error before the answers, once",
+  "emit-with-ack": "emitWithAck is for acknowledged events, and promises the first argument",
+  "server-side-emit": "servers send each other the events of their map, and get arrays of answers",
+  send: "send() and write() have the arguments of the event message",
+  construction: "constructors, options, adapters and the engine",
+  "default-maps": "without maps every name is accepted with any arguments",
+  engine: "the engine's entry",
+  "deep-imports": "files beside the entry, as far as a resolution reaches them",
 };
+/** What the topics share. */
+const SHARED = ["expect", "maps"];
+/** A cold compiler on a busy machine, four times. */
+const TIMEOUT_MS = 240_000;
 
-function compileWith(paths: ts.MapLike<string[]>): ts.Program {
-  return ts.createProgram(
-    FILES.map((file) => join(__dirname, file)),
-    {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.CommonJS,
-      moduleResolution: ts.ModuleResolutionKind.Node10,
-      ignoreDeprecations: "6.0",
-      strict: true,
-      noEmit: true,
-      esModuleInterop: true,
-      skipLibCheck: true,
-      types: ["node"],
-      typeRoots: [join(ROOT, "node_modules/@types")],
-      paths,
-    },
-  );
+const path = (topic: string) => join(FOLDER, `${topic}.ts`);
+
+/** The topics that compile under a resolution: only the oldest does not mind what `exports` of a package closes. */
+function topicsOf(resolution: Resolution): string[] {
+  return Object.keys(TOPICS).filter((topic) => topic !== "deep-imports" || resolution === "node10");
 }
 
-function errorsOf(program: ts.Program): string[] {
-  return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
-    const line = file?.getLineAndCharacterOfPosition(start ?? 0).line ?? -1;
-    return `${file?.fileName}:${line + 1}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
+describeBoth("types", (implementation) => {
+  let project: TypeProject;
+  let errors: string[];
+
+  beforeAll(() => {
+    project = makeTypeProject(implementation);
+    errors = RESOLUTION_NAMES.flatMap((resolution) =>
+      project.compile(resolution, [...topicsOf(resolution), ...SHARED].map(path)),
+    );
+  }, TIMEOUT_MS);
+
+  afterAll(() => project.remove());
+
+  for (const [topic, sentence] of Object.entries(TOPICS)) {
+    it(sentence, () => {
+      expect(errors.filter((error) => error.includes(`/${topic}.`))).toEqual([]);
+    });
+  }
+
+  it("the declarations of the package are sound by themselves", () => {
+    const own = ["dist/server.d.ts", "dist/engine/server.d.ts"];
+    const isOwn = own.map((file) => project.declarations.has(file));
+    expect(isOwn).toEqual(own.map(() => implementation.name === "sio-rs"));
+    const isOfTopic = (error: string) => topicsOf("node10").some((t) => error.includes(`/${t}.`));
+    expect(errors.filter((error) => !isOfTopic(error))).toEqual([]);
   });
-}
+});
 
-test.each(Object.entries(PACKAGES))(
-  "the types of %s are as they should be",
-  (name, paths) => {
-    const program = compileWith(paths);
-    expect(errorsOf(program)).toEqual([]);
-    const isOwn = program.getSourceFile(join(ROOT, "dist/server.d.ts")) !== undefined;
-    expect(isOwn).toBe(name === "sio-rs");
-  },
-  TIMEOUT_MS,
-);
+test("each file of the folder is a topic", () => {
+  const names = readdirSync(FOLDER).map((file) => file.replace(/\.ts$/, ""));
+  expect(names.sort()).toEqual([...Object.keys(TOPICS), ...SHARED].sort());
+});

@@ -97,7 +97,7 @@ export class Server extends EventEmitter {
     this.opts = completeOptions(options);
     const { cors: corsOptions } = this.opts;
     if (corsOptions) {
-      this.use(cors<CorsRequest>(corsOptions as cors.CorsOptions) as Middleware);
+      this.use(cors<CorsRequest>(corsOptions as cors.CorsOptions));
       if (typeof corsOptions !== "function") {
         this.cors = this.middlewares[0]; // a function would be shown the requests
       }
@@ -183,10 +183,10 @@ export class Server extends EventEmitter {
 
   /**
    * Serves a client that has opened a session of WebTransport: any object of the shape that the W3C gives `WebTransport`.
-   * Resolves once it was accepted or refused.
+   * Resolves once it was accepted or refused. Typed as engine.io types it: HTTP/3 servers have declarations of their own for the same shape.
    */
-  onWebTransportSession(session: WebTransportSession): Promise<void> {
-    return acceptWebTransport(this, session);
+  onWebTransportSession(session: any): Promise<any> {
+    return acceptWebTransport(this, session as WebTransportSession);
   }
 
   /** Parses the query of a request into `req._query`. May be replaced. */
@@ -194,7 +194,9 @@ export class Server extends EventEmitter {
     prepareRequest(req);
   }
 
-  /** Adds a middleware. */
+  /** Adds a middleware. Those of Express are taken too, which ask for requests that have more. */
+  use(middleware: Middleware): void;
+  use(middleware: any): void;
   use(middleware: Middleware): void {
     this.middlewares.push(middleware);
   }

@@ -18,12 +18,19 @@ export interface uOptions {
 
 /** engine.io's server on an app of uWebSockets.js. */
 export interface uServer
-  extends Omit<Server, "attach" | "handleRequest" | "handleUpgrade" | "httpServer" | "ws"> {
+  extends Omit<
+    Server,
+    "attach" | "close" | "handleRequest" | "handleUpgrade" | "httpServer" | "ws"
+  > {
   /** Takes the requests and WebSockets of the app that are below the path. */
   attach(app: any, options?: AttachOptions & uOptions): void;
+  close(): this;
 }
 
-type Constructor = new (options?: ServerOptions) => uServer;
+type Constructor = (new (
+  options?: ServerOptions,
+) => uServer) &
+  Pick<typeof Server, "errors" | "errorMessages">;
 
 /** engine.io's class, once somebody has asked for it; null when there is none. */
 let loaded: Constructor | null | undefined;
