@@ -1,12 +1,12 @@
 /**
  * Loads the native binary: the one file of lib/ that does.
  *
- * Looked for in this order: the file named by the environment variable `SIO_RS_BINARY`, a local build beside package.json
- * (`sio-rs.<platform>.node`), and the platform package `@sio-rs/<platform>`. The error of a failed search names the platform, what was
- * tried and the ways out.
+ * The environment variable `SIO_RS_BINARY` names the file. Where it is not set, a local build beside package.json
+ * (`sio-rs.<platform>.node`) is looked for, then the platform package `@sio-rs/<platform>`. The error of a failed search names the
+ * platform, each place in its order with the reason why it would not do, and the ways out.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { join, resolve } from "node:path";
 
 /** One connection between a loaded copy of lib/ and the core; the class that the binary exports. */
 export interface BindingLink {
@@ -109,6 +109,8 @@ export interface Counters {
 
 /** What the binary exports. */
 export interface Binding {
+  /** The version of sio-rs that the binary was built from. */
+  VERSION: string;
   BindingLink: new (doorbell: () => void) => BindingLink;
   /**
    * The peer's IPv4 address of an open descriptor: the port in the lower 16 bits, then the address, then one bit for `::ffff:`.
@@ -119,39 +121,116 @@ export interface Binding {
   localOf(fd: number): number;
 }
 
+/** `require`, so that bundlers put the text in; the binary was built from the same version or it does not fit. */
+const { version: VERSION } = require("../package.json") as { version: string };
+
+/** What the binding asks of Node: the Node-API of 20.3, 18.17 and all that came later. */
+const NODE_API = 9;
+
+/** How much of an executable is read for the name of its interpreter, in bytes; linkers put that right behind the headers. */
+const EXECUTABLE_HEAD = 4_096;
+
+/** A place to look for the binary. */
+interface Place {
+  /** What `require` takes. */
+  specifier: string;
+  /** What a user knows it as. */
+  known: string;
+}
+
 /**
  * Returns the exports of the native binary.
  *
- * @throws an Error with code `SIO_RS_BINARY_MISSING` that names the platform, what was looked for and the ways out
+ * @throws an Error with code `SIO_RS_BINARY_MISSING` that names the platform, what was looked for in which order, and the ways out
+ * @throws an Error with code `SIO_RS_NODE_TOO_OLD` where no binary could be loaded
  */
 export function loadBinding(): Binding {
+  refuseOldNode();
   const platform = platformName();
-  const tried: string[] = [];
-  for (const candidate of candidates(platform)) {
+  const failures: string[] = [];
+  for (const { specifier, known } of places(platform)) {
     try {
-      return require(candidate) as Binding;
+      const binding = require(specifier) as Binding;
+      if (binding.VERSION === VERSION) {
+        return binding;
+      }
+      failures.push(`${specifier} (${known}): ${mismatchOf(binding)}`);
     } catch (error) {
-      tried.push(`  ${candidate}: ${(error as Error).message.split("\n")[0]}`);
+      failures.push(
+        `${specifier} (${known}): ${reasonOf(error as NodeJS.ErrnoException, specifier)}`,
+      );
     }
   }
-  throw Object.assign(
-    new Error(
-      `sio-rs has no native binary that loads on ${platform} (Node ${process.versions.node}). Looked for:\n${tried.join("\n")}\n` +
-        `Ways out: install the package of this platform (npm install @sio-rs/${platform}; check that optional dependencies are not switched off), ` +
-        "or build it from a checkout with a Rust toolchain (npm run build) and name the file in the environment variable SIO_RS_BINARY.",
-    ),
-    { code: "SIO_RS_BINARY_MISSING" },
-  );
+  throw coded("SIO_RS_BINARY_MISSING", [
+    `sio-rs has no native binary that loads on ${platform} (Node ${process.versions.node}). Looked for, in this order:`,
+    ...failures.map((failure, index) => `  ${index + 1}. ${failure}`),
+    ...waysOut(platform),
+  ]);
 }
 
-/** The places to look in. A path named by the user is the only one, so that a typing error does not go unnoticed. */
-function candidates(platform: string): string[] {
+function refuseOldNode(): void {
+  const found = process.versions.napi;
+  if (Number(found) < NODE_API) {
+    throw coded("SIO_RS_NODE_TOO_OLD", [
+      `sio-rs needs Node 20.3 or newer (Node-API ${NODE_API}); this is Node ${process.versions.node} with Node-API ${found}.`,
+    ]);
+  }
+}
+
+/** A file named by the user is the only place, so that a typing error does not go unnoticed. */
+function places(platform: string): Place[] {
   const named = process.env.SIO_RS_BINARY;
   if (named) {
-    return [named];
+    return [{ specifier: resolve(named), known: "named by SIO_RS_BINARY" }];
   }
-  const local = join(__dirname, "..", `sio-rs.${platform}.node`);
-  return existsSync(local) ? [local, `@sio-rs/${platform}`] : [`@sio-rs/${platform}`];
+  return [
+    { specifier: join(__dirname, "..", `sio-rs.${platform}.node`), known: "a local build" },
+    { specifier: `@sio-rs/${platform}`, known: "the platform package" },
+  ];
+}
+
+function mismatchOf({ VERSION: found }: Partial<Binding>): string {
+  const what =
+    found === undefined
+      ? "no binary of sio-rs that tells its version"
+      : `the binary of sio-rs ${found}`;
+  return `is ${what}, this is ${VERSION}`;
+}
+
+function reasonOf(error: NodeJS.ErrnoException, specifier: string): string {
+  // A package that is there and lacks its file names more than itself here.
+  if (
+    error.code === "MODULE_NOT_FOUND" &&
+    error.message.startsWith(`Cannot find module '${specifier}'`)
+  ) {
+    return specifier.startsWith("@sio-rs/") ? "is not installed" : "there is no such file";
+  }
+  const reason = error.message.split("\n", 1)[0] as string;
+  // What glibc says of a file for another processor, too.
+  const [, file] = /^(.*): cannot open shared object file: No such file/.exec(reason) ?? [];
+  return file && existsSync(file)
+    ? `${reason} (the file is there: it is for another processor)`
+    : reason;
+}
+
+function waysOut(platform: string): string[] {
+  const [install, build] = [
+    `npm install @sio-rs/${platform}@${VERSION}`,
+    "build it from a checkout, which needs a Rust toolchain (npm run build)",
+  ];
+  return process.env.SIO_RS_BINARY
+    ? [
+        "Ways out: correct SIO_RS_BINARY, or unset it and let the package of this platform be found",
+        `(${install}), or ${build} and name that file.`,
+      ]
+    : [
+        `Ways out: install the package of this platform (${install}; optional dependencies must not be switched off, and a lock file`,
+        `from another platform may lack it), or ${build} and name the file in the environment variable SIO_RS_BINARY.`,
+      ];
+}
+
+function coded(code: string, lines: string[]): Error {
+  return Object.assign(new Error(lines.join("\n")), { code });
 }
 
 /** The name of this platform as the packages spell it: `linux-x64-gnu`, `darwin-arm64`, `win32-x64-msvc`, … */
@@ -163,14 +242,33 @@ export function platformName(): string {
   return process.platform === "win32" ? `${base}-msvc` : base;
 }
 
-/** Whether the C library is musl: only glibc has `ldd` as a script that names it, and a full report costs tens of milliseconds. */
+/** Whether this process runs on musl: the interpreter that its executable names is the C library. */
 function usesMusl(): boolean {
+  const head = readHead(process.execPath);
+  if (head.includes("/ld-musl-")) {
+    return true;
+  }
+  if (head.includes("/ld-linux")) {
+    return false;
+  }
+  // No such name, or it was moved to the end of the file. A report costs tens of milliseconds, and names glibc alone.
+  const report = process.report?.getReport() as
+    | { header?: { glibcVersionRuntime?: string } }
+    | undefined;
+  return report?.header !== undefined && report.header.glibcVersionRuntime === undefined;
+}
+
+/** The first bytes of a file; none when it cannot be read, as in a sandbox. */
+function readHead(path: string): Buffer {
+  const head = Buffer.alloc(EXECUTABLE_HEAD);
   try {
-    return readFileSync("/usr/bin/ldd", "latin1").includes("musl");
+    const descriptor = openSync(path, "r");
+    try {
+      return head.subarray(0, readSync(descriptor, head));
+    } finally {
+      closeSync(descriptor);
+    }
   } catch {
-    const header = (
-      process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
-    )?.header;
-    return header !== undefined && header.glibcVersionRuntime === undefined;
+    return head.subarray(0, 0);
   }
 }

@@ -48,6 +48,11 @@ const CHECKS = [
     command: [process.execPath, join("scripts", "contract.mjs")],
     wayOut: "__test__/contract.md says at its top how a line is added",
   },
+  {
+    name: "licences",
+    command: [process.execPath, join("scripts", "licences.mjs"), "--check"],
+    wayOut: "node scripts/licences.mjs",
+  },
   // Last, because cargo rewrites a stale Cargo.lock in the checks before.
   {
     name: "generated",

@@ -1,5 +1,5 @@
 // `npm test`: installs, builds, and runs every suite: Rust, Jest on both carriers (the adopted descriptor and the
-// byte bridge), adapters on Redis and PostgreSQL, the pages in Chromium; then it tells which behaviours of
+// byte bridge), adapters on Redis and PostgreSQL, the packages, the pages in Chromium; then it tells which behaviours of
 // `__test__/contract.md` were not held by them. The last line counts them all. `npm test -- <pattern>` narrows it to the
 // Jest tests whose path matches; the frameworks of `ecosystem` are installed only if a pattern names it.
 //
@@ -14,7 +14,7 @@ import { judgeContract } from "./steps/contract.mjs";
 import { installPackages } from "./steps/install.mjs";
 import { installProjects } from "./steps/projects.mjs";
 import { runScript, say, secondsSince } from "./steps/step.mjs";
-import { runCargoTest, runJest } from "./steps/suites.mjs";
+import { RELEASE_TESTS, runCargoTest, runJest } from "./steps/suites.mjs";
 import { requireNode } from "./steps/toolchain.mjs";
 
 const patterns = process.argv.slice(2);
@@ -59,6 +59,17 @@ async function runSuites() {
     }),
   );
   tallies.push(adapters);
+  tallies.push(
+    await suite("package", "Jest, sio-rs packed and installed", () =>
+      runJest({
+        name: "package",
+        apart: "package",
+        ignored: [RELEASE_TESTS],
+        patterns,
+        env: { SIO_RS_INSTALL_TESTS: "1" },
+      }),
+    ),
+  );
   const chromium = findChromium();
   if (chromium === undefined) {
     tallies.push(skip("browser", "chromium", HOW_TO_GET_CHROMIUM));

@@ -15,6 +15,10 @@ use sio::engine::Framing;
 use sio::server::core::Core;
 use sio::server::link::{Drained, Link, Role};
 
+/// The version that `lib/` compares with its own: what crosses has no version besides.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The connection between one loaded copy of `lib/` and the core.
 #[napi]
 pub struct BindingLink {

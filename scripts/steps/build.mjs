@@ -13,13 +13,14 @@ import { requireRust } from "./toolchain.mjs";
 const TYPESCRIPT = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 
 /** The bundles that `serveClient` serves, each with its source map. */
-const CLIENT_BUNDLES = [
+export const CLIENT_BUNDLES = [
   "socket.io.js",
   "socket.io.min.js",
   "socket.io.msgpack.min.js",
   "socket.io.esm.min.js",
 ].flatMap((bundle) => [bundle, `${bundle}.map`]);
-const CLIENT_SOURCE = join("node_modules", "socket.io-client", "dist");
+/** Where npm installs them. */
+export const CLIENT_SOURCE = join("node_modules", "socket.io-client", "dist");
 
 /** What cargo calls a loadable library on each platform. */
 const LIBRARY_EXTENSIONS = new Set([".so", ".dylib", ".dll"]);
@@ -38,25 +39,31 @@ export async function buildAddon() {
       "compile the Rust core and its binding to Node (cargo, release; minutes the first time)",
       async () => {
         await requireRust();
-        const args = [
-          "build",
-          "--release",
-          "--package",
-          "sio-binding",
-          "--message-format=json-render-diagnostics",
-        ];
-        const { ok, output } = await run("cargo", args, { stdout: "keep" });
-        if (!ok) {
-          throw new StepFailure(
-            "cargo build failed, its own lines above say why",
-            "If it misses a linker: `apt-get install gcc libc6-dev` (Debian), `xcode-select --install` (macOS)",
-          );
-        }
-        replaceFile(libraryIn(output), join(ROOT, ADDON_FILE));
+        const library = await compileLibrary(["build", "--release"]);
+        replaceFile(library, join(ROOT, ADDON_FILE));
         return ADDON_FILE;
       },
     ),
   );
+}
+
+/**
+ * Compiles the binding.
+ *
+ * @param {string[]} command of cargo, with what is particular to it
+ * @param {Record<string, string>} [env]
+ * @returns {Promise<string>} the path of the loadable library
+ */
+export async function compileLibrary(command, env = {}) {
+  const args = [...command, "--package", "sio-binding", "--message-format=json-render-diagnostics"];
+  const { ok, output } = await run("cargo", args, { stdout: "keep", env });
+  if (!ok) {
+    throw new StepFailure(
+      "cargo build failed, its own lines above say why",
+      "If it misses a linker: `apt-get install gcc libc6-dev` (Debian), `xcode-select --install` (macOS)",
+    );
+  }
+  return libraryIn(output);
 }
 
 /** Whether dist/ can be made here at all. */

@@ -14,7 +14,8 @@ export async function addonLoads() {
   return (await run(process.execPath, ["-e", script], { stdout: "keep", stderr: "keep" })).ok;
 }
 
-function platformName() {
+/** `linux-x64-gnu`, `darwin-arm64`, `win32-x64-msvc`: the end of `@sio-rs/<platform>`. */
+export function platformName() {
   const { platform, arch } = process;
   if (platform === "linux") return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
   return platform === "win32" ? `win32-${arch}-msvc` : `${platform}-${arch}`;

@@ -19,7 +19,12 @@ const APART = {
   browser: "__test__/browser",
   /** Adapters of the field, on Redis and PostgreSQL. */
   adapters: "__test__/ecosystem/adapters",
+  /** sio-rs as it is published, from a registry of its own; needs npm's for the rest. */
+  package: "__test__/package",
 };
+
+/** Tests of packages that take minutes: `npm run test:release`. */
+export const RELEASE_TESTS = `${APART.package}/release`;
 
 const JEST = join(ROOT, "node_modules", "jest", "bin", "jest.js");
 /**
