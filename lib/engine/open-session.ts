@@ -68,6 +68,7 @@ export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): 
   const { server, req, stream } = request;
   const handshake = checkHandshake(req, gateOf(server)?.deflate);
   if ("status" in handshake) {
+    server._tally.refusals.handshake += 1;
     abortHandshake(stream, handshake.status, handshake.message, handshake.extraHeaders);
     return;
   }

@@ -209,6 +209,15 @@ impl Outbox {
         matches!(self.entries, Entries::None)
     }
 
+    /// How many entries wait.
+    pub fn len(&self) -> usize {
+        match &self.entries {
+            Entries::None => 0,
+            Entries::One(_) => 1,
+            Entries::Many(entries) => entries.len(),
+        }
+    }
+
     /// How many bytes the stream has not taken.
     pub const fn bytes(&self) -> usize {
         self.bytes
