@@ -38,6 +38,14 @@ export function clientOfSlot(slot: number): AnyClient | undefined {
   return clients[slot];
 }
 
+/** Those of other engines, by session. */
+const foreignClients = new WeakMap<EngineSocket, AnyClient>();
+
+/** The client of a session, if it has one. */
+export function clientOf(conn: EngineSocket): AnyClient | undefined {
+  return conn._slot === undefined ? foreignClients.get(conn) : clients[conn._slot];
+}
+
 type AnyClient = Client<any, any, any, any>;
 
 export class Client<
@@ -152,6 +160,13 @@ export class Client<
     }
     this.clear();
     this.close();
+  }
+
+  /** Disconnects all sockets as the end of the server does, and leaves it to the caller to close the session. */
+  _leave(description: string): void {
+    for (const socket of this.list()) {
+      socket._onclose("server shutting down", description);
+    }
   }
 
   /** Forgets a socket. */
@@ -294,6 +309,7 @@ export class Client<
       this.ondata = this.ondata.bind(this);
       this.onerror = this.onerror.bind(this);
       this.onclose = this.onclose.bind(this);
+      foreignClients.set(conn, this);
       conn.on("data", this.ondata);
       conn.on("error", this.onerror);
       conn.on("close", this.onclose);

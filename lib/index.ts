@@ -9,6 +9,8 @@ import type { ServerOptions, TServerInstance } from "./server-options";
 import { Socket } from "./socket";
 
 export type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
+export type { DrainOptions } from "./drain";
+export type { Metrics, OutboxBytes, QueueDelay } from "./metrics";
 export type { ExtendedError } from "./namespace";
 export type { ServerOptions } from "./server-options";
 export type { Event } from "./socket";

@@ -8,6 +8,7 @@ import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
 import {
   type BindingLink,
+  type CoreMetrics,
   type Counters,
   type DeflateParameters,
   loadBinding,
@@ -61,8 +62,8 @@ const EXIT_BATCHES = 64;
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
 const binding = loadBinding();
 
-/** The addresses behind a descriptor, packed: see `Binding`. */
-export const { peerOf, localOf } = binding;
+/** The addresses behind a descriptor, packed, and the watchdog: see `Binding`. */
+export const { peerOf, localOf, BindingWatchdog } = binding;
 
 export class Link {
   /** Where commands to the core are written. */
@@ -216,6 +217,11 @@ export class Link {
     }
   }
 
+  /** What operators want to know of the core. */
+  metrics(): CoreMetrics {
+    return this.binding.metrics();
+  }
+
   /**
    * One batch for each turn of the event loop: its nextTicks and microtasks run before the next one is read, and a flood of messages does not
    * starve timers and other I/O.
@@ -319,6 +325,11 @@ function put<Sink>(sinks: (Sink | undefined)[], number: number, sink: Sink): voi
 }
 
 let link: Link | undefined;
+
+/** The link of this copy of lib/, if something has needed it yet. */
+export function linkInUse(): Link | undefined {
+  return link;
+}
 
 /** The link of this copy of lib/; made at first use, so that merely loading the package starts no thread. */
 export function currentLink(): Link {

@@ -57,6 +57,8 @@ export interface BindingLink {
   wait(milliseconds: number): boolean;
   /** What the core holds at this moment, over all links of the process. */
   counters(): Counters;
+  /** What operators want to know of the core. */
+  metrics(): CoreMetrics;
   /** Drops all sessions of this link. Nothing is posted any more. */
   close(): void;
 }
@@ -107,11 +109,58 @@ export interface Counters {
   broadcasts: number;
 }
 
+/** What operators want to know of the core. Sums are of one link, unless it says otherwise, since the link was made. */
+export interface CoreMetrics {
+  /** Messages that came on streams; an attachment is one. */
+  packetsReceived: number;
+  /** Bytes that came on streams. */
+  bytesReceived: number;
+  /** Messages that were sent; an attachment is one. */
+  packetsSent: number;
+  /** Bytes that streams took, and the payloads of polls. */
+  bytesSent: number;
+  /** Native broadcasts. */
+  broadcasts: number;
+  /** Sessions that got one, over all of them. */
+  deliveries: number;
+  /** Units that left in the write of the one before. */
+  merged: number;
+  /** Sessions that ended by a fault while bytes waited for their clients. */
+  slowClientsEnded: number;
+  /** How many delays of the event queue were within each of `delayBoundsUs`, and not within the one before; then how many were longer. */
+  delayCounts: number[];
+  /** Where the buckets end, in microseconds. */
+  delayBoundsUs: number[];
+  /** All delays together, in microseconds. */
+  delaySumUs: number;
+  /** The longest of them, in microseconds. */
+  delayMaxUs: number;
+  /** Half of the sessions of the process have no more bytes waiting. */
+  outboxP50: number;
+  /** 99 of 100 sessions have no more. */
+  outboxP99: number;
+  /** The most of one session. */
+  outboxMax: number;
+  /** Of all of them. */
+  outboxTotal: number;
+  /** Threads of the core. */
+  threads: number;
+}
+
+/** A thread that notices when the JavaScript thread that made it does not come back to its event loop, and says so on stderr. */
+export interface BindingWatchdog {
+  /** A sign of life. Returns for how many milliseconds there was none, if that was reported; else 0. */
+  sign(): number;
+  /** Ends the watch. */
+  stop(): void;
+}
+
 /** What the binary exports. */
 export interface Binding {
   /** The version of sio-rs that the binary was built from. */
   VERSION: string;
   BindingLink: new (doorbell: () => void) => BindingLink;
+  BindingWatchdog: new (stalledAfterMs: number) => BindingWatchdog;
   /**
    * The peer's IPv4 address of an open descriptor: the port in the lower 16 bits, then the address, then one bit for `::ffff:`.
    * -1 for other addresses.

@@ -10,15 +10,19 @@ import debugModule from "debug";
 import type { Adapter } from "socket.io-adapter";
 import type { Encoder } from "socket.io-parser";
 import { InMemoryAdapter } from "./adapter";
-import { Client } from "./client";
+import { Client, clientOf } from "./client";
+import { completeDrain, type DrainOptions, drainSessions } from "./drain";
 import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
 import { completeOptions } from "./engine/options";
+import { WebSocketTransport } from "./engine/transports";
 import { ownListener } from "./engine/unseen";
 import { uServer } from "./engine/userver";
 import { MainNamespaceMethods } from "./main-namespace";
+import { type Metrics, readMetrics } from "./metrics";
 import { Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
 import * as parser from "./parser";
+import { prometheusText } from "./prometheus";
 import { RecoveryAdapter } from "./recovery-adapter";
 import {
   type AdapterConstructor,
@@ -89,6 +93,10 @@ export class Server<
   private readonly opts: Partial<ServerOptions>;
   /** The engine, if `attach` has made it. */
   private eio!: Engine;
+  /** All engines that were attached or bound. */
+  private readonly engines = new Set<Engine>();
+  /** Fulfilled when all sessions have ended; undefined unless that was asked for. */
+  private drained: Promise<void> | undefined;
   private _path!: string;
   /** How long a client may stay without joining a namespace, in milliseconds. */
   _connectTimeout!: number;
@@ -252,6 +260,10 @@ export class Server<
    */
   bind(engine: any): this {
     this.engine = engine;
+    this.engines.add(engine);
+    if (this.drained) {
+      engine._isDraining = true;
+    }
     engine.on("connection", this.onconnection.bind(this));
     return this;
   }
@@ -325,6 +337,47 @@ export class Server<
     });
   }
 
+  /**
+   * Takes leave of all clients before the server goes, so that a deploy makes no storm: new sessions are refused (503) from now on, and the
+   * present ones are closed one after the other, evenly over the given time. To clients it looks as if their connection had broken, with the
+   * reason `transport close`, so they come back by themselves, to another server; `disconnect` listeners here are told `server shutting down`.
+   * Connection state recovery keeps what it keeps of a connection that breaks.
+   *
+   * There is no way back, and a second call changes nothing. {@link Server.close} is still to be called, for the adapters and the http server,
+   * which goes on answering till then.
+   *
+   * @returns a promise that is fulfilled when all sessions have ended: at once when there are none, a few seconds after the given time at the
+   * latest. Rejected with a TypeError for an option that makes no sense
+   *
+   * @example
+   * process.on("SIGTERM", async () => {
+   *   await io.drain({ over: 30_000 });
+   *   await io.close();
+   * });
+   */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const { over, reason } = completeDrain(options);
+    this.drained ??= this.drainEngines(over, reason);
+    return this.drained;
+  }
+
+  /**
+   * What operators want to know: sessions and sockets, packets and bytes, what waits for slow clients, how late this thread is. Asking costs some
+   * nanoseconds for each session; nothing is gathered for it that is not counted anyway.
+   *
+   * @param options `{ format: "prometheus" }` gives the text that Prometheus scrapes, to be sent as `text/plain; version=0.0.4`
+   */
+  metrics(): Metrics;
+  metrics(options: { format: "prometheus" }): string;
+  metrics(options?: { format: "prometheus" }): Metrics | string {
+    const metrics = readMetrics({
+      engines: [...this.engines].filter(isOurs),
+      namespaces: this._nsps.values(),
+      isDraining: this.drained !== undefined,
+    });
+    return options?.format === "prometheus" ? prometheusText(metrics) : metrics;
+  }
+
   /** Asks the parents, in the order they were made, whether a namespace may come into being; false when none agrees. */
   _checkNamespace(
     name: string,
@@ -386,9 +439,23 @@ export class Server<
     return parent;
   }
 
+  private drainEngines(over: number, reason: string): Promise<void> {
+    const sessions: EngineSocket[] = [];
+    for (const engine of this.engines) {
+      engine._isDraining = true;
+      sessions.push(...Object.values(engine.clients ?? {})); // whatever was bound
+    }
+    debug("saying goodbye to %d sessions over %d ms", sessions.length, over);
+    return drainSessions(sessions, over, (conn) => sayGoodbye(conn, reason));
+  }
+
   /** A session has been opened. */
   private onconnection(conn: EngineSocket): this {
     debug("incoming connection with id %s", conn.id);
+    if (this.drained !== undefined) {
+      conn.close(); // its handshake had passed when the draining began, or its engine knows nothing of that
+      return this;
+    }
     const client = new Client(this, conn);
     if (conn.protocol === 3) {
       client.connect("/"); // clients of that protocol do not ask
@@ -445,6 +512,27 @@ export class Server<
   /** Sends a file of the client; may be replaced. */
   private static sendFile(filename: string, req: IncomingMessage, res: ServerResponse): void {
     sendClientFile(filename, req, res);
+  }
+}
+
+/** Whether an engine counts what it does. */
+function isOurs(engine: Engine): boolean {
+  return engine._tally !== undefined;
+}
+
+/** RFC 6455 section 7.4.1: the server is going down. */
+const GOING_AWAY = 1001;
+
+/** Ends a session of a server that goes; a listener of `disconnect` that throws does not keep it. */
+function sayGoodbye(conn: EngineSocket, reason: string): void {
+  try {
+    clientOf(conn)?._leave(reason);
+  } finally {
+    if (conn._slot !== undefined && conn.transport instanceof WebSocketTransport) {
+      conn.transport.socket.close(GOING_AWAY, reason);
+    } else {
+      conn.close();
+    }
   }
 }
 

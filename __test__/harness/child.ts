@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { closeClientAfterTest } from "./cleanup";
 import { once, within } from "./events";
@@ -32,6 +33,8 @@ export interface ChildSetting {
   env?: NodeJS.ProcessEnv;
   /** How many descriptors it may have open. */
   maxDescriptors?: number;
+  /** Whether the test writes to its standard input; else that is empty. */
+  hasInput?: boolean;
 }
 
 /** Starts `fixtures/<name>` with the given implementation. */
@@ -70,7 +73,7 @@ export function runModule(
 function start(
   implementation: Implementation,
   args: string[],
-  { env, maxDescriptors }: ChildSetting = {},
+  { env, maxDescriptors, hasInput }: ChildSetting = {},
 ): Child {
   const command =
     maxDescriptors === undefined
@@ -80,18 +83,19 @@ function start(
     // `--eval` resolves bare names from here.
     cwd: join(__dirname, "..", ".."),
     env: { ...process.env, ...env, MODULE_PATH: implementation.modulePath },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
   });
   closeClientAfterTest(() => child.kill("SIGKILL"));
   const output = { stdout: "", stderr: "" };
   const lines: string[] = [];
   let wake = (): void => {};
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  const { stdout, stderr } = child as ChildProcess & { stdout: Readable; stderr: Readable };
+  stdout.setEncoding("utf8").on("data", (text: string) => {
     output.stdout += text;
     lines.splice(0, lines.length, ...output.stdout.split("\n").slice(0, -1));
     wake();
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  stderr.setEncoding("utf8").on("data", (text: string) => {
     output.stderr += text;
   });
   let isClosed = false;

@@ -3,7 +3,7 @@
 //! One class, [`BindingLink`], one instance per loaded copy of `lib/` and environment. It holds no protocol rule. Every export catches
 //! panics: one in a plain export would abort the process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use napi::bindgen_prelude::{Buffer, Env, Function};
@@ -13,7 +13,8 @@ use sio::codec::engine_io::PacketPrefix;
 use sio::codec::websocket::{Compression, DeflateParameters, DeflateStrategy};
 use sio::engine::Framing;
 use sio::server::core::Core;
-use sio::server::link::{Drained, Link, Role};
+use sio::server::link::{DELAY_BOUNDS_US, Drained, Link, Role};
+use sio::server::watchdog::{Watchdog, report_on_stderr};
 
 /// The version that `lib/` compares with its own: what crosses has no version besides.
 #[napi]
@@ -38,6 +39,45 @@ pub struct BindingCounters {
     pub rooms: i64,
     /// Fan-out commands executed since the process started.
     pub broadcasts: i64,
+}
+
+/// What operators want to know of the core.
+#[napi(object)]
+pub struct BindingMetrics {
+    /// Messages that came on streams; an attachment is one.
+    pub packets_received: i64,
+    /// Bytes that came on streams.
+    pub bytes_received: i64,
+    /// Messages that were sent; an attachment is one.
+    pub packets_sent: i64,
+    /// Bytes that streams and polls took.
+    pub bytes_sent: i64,
+    /// Native broadcasts.
+    pub broadcasts: i64,
+    /// Sessions that got one, over all of them.
+    pub deliveries: i64,
+    /// Units that left in the write of the one before.
+    pub merged: i64,
+    /// Sessions that ended by a fault while bytes waited for their clients.
+    pub slow_clients_ended: i64,
+    /// How many delays of the event queue were within each of `delay_bounds_us`, then how many were longer.
+    pub delay_counts: Vec<i64>,
+    /// The ends of the buckets, in microseconds.
+    pub delay_bounds_us: Vec<i64>,
+    /// All delays together, in microseconds.
+    pub delay_sum_us: i64,
+    /// The longest of them, in microseconds.
+    pub delay_max_us: i64,
+    /// Half of the sessions of the process have no more bytes waiting.
+    pub outbox_p50: u32,
+    /// 99 of 100 sessions have no more.
+    pub outbox_p99: u32,
+    /// The most of one session.
+    pub outbox_max: u32,
+    /// Of all of them.
+    pub outbox_total: i64,
+    /// Threads of the core.
+    pub threads: u32,
 }
 
 /// The compression that a response agrees to, and how the server compresses.
@@ -222,10 +262,68 @@ impl BindingLink {
         }
     }
 
+    /// What operators want to know.
+    #[napi(catch_unwind)]
+    pub fn metrics(&self) -> BindingMetrics {
+        let (traffic, delays) = (self.link.traffic(), self.link.delays());
+        let outboxes = self.link.outbox_sizes();
+        BindingMetrics {
+            packets_received: number(traffic.packets_received),
+            bytes_received: number(traffic.bytes_received),
+            packets_sent: number(traffic.packets_sent),
+            bytes_sent: number(traffic.bytes_sent),
+            broadcasts: number(traffic.broadcasts),
+            deliveries: number(traffic.deliveries),
+            merged: number(traffic.merged),
+            slow_clients_ended: number(traffic.slow_clients_ended),
+            delay_counts: delays.counts.into_iter().map(number).collect(),
+            delay_bounds_us: DELAY_BOUNDS_US.into_iter().map(number).collect(),
+            delay_sum_us: number(delays.sum_us),
+            delay_max_us: number(delays.max_us),
+            outbox_p50: outboxes.p50,
+            outbox_p99: outboxes.p99,
+            outbox_max: outboxes.max,
+            outbox_total: number(outboxes.total),
+            threads: u32::try_from(self.link.shard_count()).unwrap_or(u32::MAX),
+        }
+    }
+
     /// Drops all sessions of this link.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.link.close();
+    }
+}
+
+/// Notices when the JavaScript thread that made it does not come back to its event loop.
+#[napi]
+pub struct BindingWatchdog {
+    /// Nothing once it was stopped.
+    watchdog: Mutex<Option<Watchdog>>,
+}
+
+#[napi]
+impl BindingWatchdog {
+    /// Begins to watch.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(stalled_after_ms: u32) -> napi::Result<Self> {
+        let stalled_after = Duration::from_millis(u64::from(stalled_after_ms));
+        let watchdog = Watchdog::new(stalled_after, report_on_stderr)?;
+        Ok(Self { watchdog: Mutex::new(Some(watchdog)) })
+    }
+
+    /// Gives a sign of life. Returns for how many milliseconds there was none, if that was reported; else 0.
+    #[napi(catch_unwind)]
+    pub fn sign(&self) -> f64 {
+        let watchdog = self.watchdog.lock().unwrap_or_else(PoisonError::into_inner);
+        let silence = watchdog.as_ref().and_then(Watchdog::sign);
+        silence.map_or(0.0, |silence| silence.as_secs_f64() * 1_000.0)
+    }
+
+    /// Ends the watch.
+    #[napi(catch_unwind)]
+    pub fn stop(&self) {
+        *self.watchdog.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -77,6 +77,32 @@ export function abortHandshake(
   );
 }
 
+/**
+ * How long a client that is refused while the server is drained should stay away, in seconds: by then a balancer has found out that there are
+ * others. socket.io-client does not look, and comes again after its own `reconnectionDelay`.
+ */
+const RETRY_AFTER_SECONDS = 1;
+const DRAINING = "The server is being drained";
+
+/** Refuses the request for a new session while the server is drained; the connection must not bring further ones here. */
+export function abortDraining(res: ServerResponse): void {
+  if (res.headersSent) {
+    res.end(); // a middleware has begun the response
+    return;
+  }
+  res.writeHead(503, {
+    "Content-Type": "application/json",
+    "Retry-After": `${RETRY_AFTER_SECONDS}`,
+    Connection: "close",
+  });
+  res.end(JSON.stringify({ message: DRAINING }));
+}
+
+/** The same for an upgrade request. */
+export function abortDrainingUpgrade(stream: Duplex): void {
+  abortHandshake(stream, 503, DRAINING, `Retry-After: ${RETRY_AFTER_SECONDS}\r\n`);
+}
+
 /** The error listener of a stream from its upgrade request on: whatever happens to it must not reach `uncaughtException`. */
 export function destroyOnError(this: Duplex): void {
   this.destroy();

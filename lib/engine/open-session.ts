@@ -69,6 +69,7 @@ export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): 
   const gate = gateOf(server);
   const handshake = checkHandshake(req, gate?.deflate);
   if ("status" in handshake) {
+    server._tally.refusals.handshake += 1;
     if (gate?.listenerCount("wsClientError")) {
       gate.emit("wsClientError", new Error(handshake.message), stream, req);
     } else {

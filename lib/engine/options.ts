@@ -53,6 +53,15 @@ export interface AttachOptions {
   addTrailingSlash?: boolean;
 }
 
+/** A thread of the core that notices when the JavaScript thread does not come back to its event loop. */
+export interface WatchdogOptions {
+  /**
+   * Milliseconds after which that is reported, from 10: at once with a line on the standard error of the process, and when the thread is back with
+   * the event `stalled` of the engine, whose argument is `{ duration }` in milliseconds.
+   */
+  stalledAfter: number;
+}
+
 /** Options of the engine. Times are in milliseconds, sizes in bytes. */
 export interface ServerOptions {
   /** How long a pong may take before the session is closed; 20000. */
@@ -89,6 +98,8 @@ export interface ServerOptions {
   cors?: CorsOptions | CorsOptionsDelegate | false;
   /** Whether clients of revision 3 of the protocol, those of socket.io 2, are accepted; false. */
   allowEIO3?: boolean;
+  /** Reports a JavaScript thread that is stalled: see {@link WatchdogOptions}; off. */
+  watchdog?: WatchdogOptions;
   /** Who moves the bytes of a WebSocket: the core where it can (`auto`), or always JavaScript (`bridge`). */
   carrier?: "auto" | "bridge";
 }
@@ -110,6 +121,8 @@ export type EngineOptions = ServerOptions &
 
 /** setTimeout's longest delay; engine.io's own timers fire at once beyond it. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
+/** A garbage collection may take as long. */
+const SHORTEST_STALL_MS = 10;
 /** socket.io compresses nothing shorter, in bytes. */
 export const COMPRESSION_THRESHOLD = 1024;
 
@@ -146,6 +159,9 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
   if (options.carrier !== undefined && !["auto", "bridge"].includes(options.carrier)) {
     throw invalid("carrier", '"auto" or "bridge"', options.carrier);
   }
+  if (options.watchdog !== undefined) {
+    options.watchdog = watchdogOptions(options.watchdog);
+  }
   if (typeof options.wsEngine !== "function") {
     throw invalid("wsEngine", "a constructor", options.wsEngine);
   }
@@ -167,6 +183,19 @@ function delay(name: string, value: unknown): number {
     throw invalid(name, `a number of milliseconds from 0 to ${LONGEST_DELAY_MS}`, value);
   }
   return milliseconds;
+}
+
+function watchdogOptions(given: WatchdogOptions): WatchdogOptions {
+  const stalledAfter = numeric(given?.stalledAfter);
+  if (!(stalledAfter >= SHORTEST_STALL_MS && stalledAfter <= LONGEST_DELAY_MS)) {
+    const range = `from ${SHORTEST_STALL_MS} to ${LONGEST_DELAY_MS}`;
+    throw invalid(
+      "watchdog.stalledAfter",
+      `a number of milliseconds ${range}`,
+      given?.stalledAfter,
+    );
+  }
+  return { ...given, stalledAfter };
 }
 
 function size(name: string, value: unknown): number {

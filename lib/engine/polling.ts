@@ -89,6 +89,8 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   private hasBacklog = false;
   private data: DataRequest | undefined;
   private hasReceived = false;
+  /** Messages of the body that is being delivered. */
+  private messages = 0;
 
   get readyState(): TransportState {
     return this.state;
@@ -184,7 +186,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       debug("received %j", body.toString("utf8"));
     }
     this.hasReceived = false;
+    this.messages = 0;
     this.deliverBody(body, hasBinaryContent(request.req));
+    const { posted } = session.server._tally;
+    posted.packets += this.messages;
+    posted.bytes += body.length;
     if (this.hasReceived && session.readyState === "open") {
       // After the delivery: the first command of a turn leaves at once, and that is to be what a handler emits.
       session._commands.received(session._slot);
@@ -208,6 +214,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       return;
     }
     this.hasReceived = true;
+    this.messages += 1;
     this.session._onContent(data);
     if (hasListeners(this)) {
       this.emit("packet", data === undefined ? { type: "message" } : { type: "message", data });

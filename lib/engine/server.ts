@@ -7,10 +7,12 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import type { Duplex } from "node:stream";
 import cors, { type CorsRequest } from "cors";
 import debugModule from "debug";
-import { currentLink, type Link } from "../link";
+import { type CloseReason, currentLink, type Link } from "../link";
 import { attachEngine, computePath } from "./attach";
 import { deflateOptions } from "./deflate";
 import {
+  abortDraining,
+  abortDrainingUpgrade,
   abortRequest,
   abortUpgrade,
   destroyOnError,
@@ -34,10 +36,12 @@ import { type EngineRequest, prepareRequest } from "./request";
 import type { Session } from "./session";
 import { generateSessionId } from "./session-id";
 import type { Socket } from "./socket";
+import { Tally } from "./tally";
 import { transports } from "./transport-table";
 import type { Transport } from "./transports";
 import { UpgradeResponse } from "./upgrade-response";
 import { verifyRequest } from "./verify";
+import { Watchdog } from "./watchdog";
 import { WebSocketGate } from "./websocket-gate";
 import { acceptWebTransport, type WebTransportSession } from "./webtransport";
 import { acceptFromWsEngine, makeWsEngine, type WsEngine } from "./ws-engine";
@@ -87,6 +91,11 @@ export class Server extends EventEmitter {
   httpServer: HttpServer | undefined;
   /** Whether WebSockets are accepted, or what the `wsEngine` option has made. Undefined when the transport is switched off. */
   ws: WebSocketGate | WsEngine | undefined;
+  /** What it has counted. */
+  readonly _tally = new Tally();
+  /** New sessions are refused, since the server is about to go. */
+  _isDraining = false;
+  private watchdog: Watchdog | undefined;
   /** The middleware of the `cors` option, if it shows requests to nobody. */
   private readonly cors: Middleware | undefined;
   private link: Link | undefined;
@@ -134,6 +143,8 @@ export class Server extends EventEmitter {
       if (code !== undefined) {
         this._reportError(request, code, context);
         abortRequest(res, code, context);
+      } else if (this.refusesNew(request)) {
+        abortDraining(res);
       } else if (request._query.sid) {
         (this.clients[request._query.sid] as Socket).transport.onRequest(request);
       } else {
@@ -161,6 +172,8 @@ export class Server extends EventEmitter {
     this.runAndVerify(request, res as unknown as ServerResponse, true, (code, context) => {
       if (code !== undefined) {
         refuse(code, context);
+      } else if (this.refusesNew(request)) {
+        abortDrainingUpgrade(stream);
       } else {
         res?.writeHead();
         const upgrade = {
@@ -224,6 +237,8 @@ export class Server extends EventEmitter {
       session.close(true);
     }
     this.cleanup();
+    this.watchdog?.stop();
+    this.watchdog = undefined;
     return this;
   }
 
@@ -283,7 +298,10 @@ export class Server extends EventEmitter {
   /** Called by the constructor, and when the http server listens again after a `close`. May be replaced. */
   protected init(): void {
     this.ws?.close();
-    const { transports, wsEngine, perMessageDeflate } = this.opts;
+    const { transports, wsEngine, perMessageDeflate, watchdog } = this.opts;
+    if (watchdog !== undefined) {
+      this.watchdog ??= new Watchdog(watchdog.stalledAfter, (duration) => this.onStalled(duration));
+    }
     if (!transports.includes("websocket")) {
       this.ws = undefined;
     } else if (wsEngine !== WebSocketGate) {
@@ -302,6 +320,7 @@ export class Server extends EventEmitter {
   _register(session: Socket): void {
     this.clients[session.id] = session;
     this.clientsCount += 1;
+    this._tally.opened(session._transportName);
   }
 
   /** Tells of a new session. What a listener throws is an unhandled rejection, as with engine.io, whose handshake is asynchronous. */
@@ -314,15 +333,17 @@ export class Server extends EventEmitter {
   }
 
   /** A session has closed. */
-  _forget(session: Session): void {
+  _forget(session: Session, reason: CloseReason): void {
     if (Object.hasOwn(this.clients, session.id) && this.clients[session.id] === session) {
       delete this.clients[session.id];
       this.clientsCount -= 1;
+      this._tally.closed(session._transportName, reason);
     }
   }
 
   /** Tells why a request was refused. */
   _reportError(req: EngineRequest, code: ErrorCode, context?: ErrorContext): void {
+    this._tally.refusals[code] += 1;
     this.emit("connection_error", { req, code, message: ERROR_MESSAGES[code], context });
   }
 
@@ -337,6 +358,22 @@ export class Server extends EventEmitter {
       (ws === undefined || (ws instanceof WebSocketGate && ws.listenerCount("headers") === 0)) &&
       REQUEST_METHODS.every((name) => this.isPlain(name))
     );
+  }
+
+  /** Whether a request asks for a new session while there are to be none. */
+  private refusesNew(req: EngineRequest): boolean {
+    const isRefused = this._isDraining && !req._query.sid;
+    if (isRefused) {
+      debug("a new session is refused, since the server is drained");
+      this._tally.refusals.draining += 1;
+    }
+    return isRefused;
+  }
+
+  private onStalled(duration: number): void {
+    this._tally.stalls.count += 1;
+    this._tally.stalls.duration += duration;
+    this.emit("stalled", { duration });
   }
 
   private isPlain(name: string): boolean {

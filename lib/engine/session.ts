@@ -84,6 +84,11 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.current = transport;
   }
 
+  /** The name of what carries the session; asking for `transport.name` would make an object for each WebSocket. */
+  get _transportName(): TransportName {
+    return (this.current ?? this.carrier?.transport)?.name ?? "websocket";
+  }
+
   /** Whether an upgrade is under way. */
   get upgrading(): boolean {
     return this.has(UPGRADING);
@@ -320,6 +325,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.current = candidate.transport;
     this.upgrading = false;
     this.upgraded = true;
+    this.server._tally.moved(this._transportName);
     polling.discard();
     polling._end();
     polling._answerLeftovers();
@@ -333,6 +339,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   onUpgradeFailed(conn: number): void {
     if (this.candidate?.conn === conn) {
       debug("the candidate is gone");
+      this.server._tally.upgrades.failed += 1;
       this.candidate = undefined;
       this.upgrading = false;
     }
@@ -522,7 +529,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     const polling = this.current instanceof PollingTransport ? this.current : undefined;
     const isFault = reason !== "forced close" && reason !== "transport close";
     polling?._end(!isFault);
-    this.server._forget(this);
+    this.server._forget(this, reason);
     this.outgoing?.close();
     this.emit("close", reason, description);
     if (!isFault) {
@@ -534,7 +541,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   private abandon(): void {
     this.readyState = "closed";
     this._commands.close(this._slot, true);
-    this.server._forget(this);
+    this.server._forget(this, "transport error");
   }
 
   private transportOf(carrier: StreamCarrier): StreamTransport {

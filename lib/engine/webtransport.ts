@@ -61,6 +61,7 @@ export async function acceptWebTransport(
   let reader: Reader | undefined;
   let isLate = false;
   const refuse = (): void => {
+    server._tally.refusals.handshake += 1;
     reader?.cancel().catch(ignore);
     closeSession(session);
   };

@@ -233,7 +233,8 @@ impl Outbox {
         matches!(self.entries, Entries::None)
     }
 
-    fn len(&self) -> usize {
+    /// How many entries wait.
+    pub fn len(&self) -> usize {
         match &self.entries {
             Entries::None => 0,
             Entries::One(_) => 1,

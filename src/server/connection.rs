@@ -4,12 +4,14 @@ use std::io;
 
 use tokio::task::AbortHandle;
 
+use crate::engine::Outbox;
 use crate::engine::Taken;
 use crate::engine::WebSocket;
 use crate::server::carrier::Carrier;
 use crate::server::event::EventQueue;
 use crate::server::event::UnitWriter;
 use crate::server::step::Queued;
+use crate::server::tally::Tally;
 
 /// One stream.
 pub(super) struct Connection {
@@ -182,6 +184,24 @@ fn flush(
         websocket.fin_sent();
     }
     Ok(taken.messages)
+}
+
+/// What an outbox holds before it is written.
+pub(super) struct Waiting {
+    bytes: usize,
+    entries: usize,
+}
+
+impl Waiting {
+    pub(super) fn in_outbox(outbox: &Outbox) -> Self {
+        Self { bytes: outbox.bytes(), entries: outbox.len() }
+    }
+
+    /// Counts what is gone since.
+    pub(super) fn count_taken(&self, outbox: &Outbox, tally: &Tally) {
+        let entries = self.entries.saturating_sub(outbox.len());
+        tally.left(self.bytes.saturating_sub(outbox.bytes()), entries);
+    }
 }
 
 /// What a stream has brought that JavaScript has not taken.

@@ -21,9 +21,11 @@ use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
 use crate::server::shard::{Inbox, Inline, ShardMessage, WaitingQuery};
 use crate::server::slots::Slots;
+use crate::server::tally::Tally;
 
 pub use crate::server::counters::Counters;
 pub use crate::server::event::{Drained, Wake};
+pub use crate::server::tally::{DELAY_BOUNDS_US, DelayHistogram, OutboxSizes, Traffic};
 
 /// The core's end of a link. Its sessions and streams live in the shards, and end with it.
 pub struct Link {
@@ -34,6 +36,8 @@ pub struct Link {
     slots: Arc<Slots>,
     gauges: Arc<Gauges>,
     events: Arc<EventQueue>,
+    /// What goes through it, one of each shard.
+    tallies: Box<[Arc<Tally>]>,
     /// The turn of the event loop that the last commands were given in.
     turn: AtomicU32,
     is_closed: AtomicBool,
@@ -87,6 +91,7 @@ impl Link {
     ) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             itself: Weak::clone(itself),
+            tallies: inboxes.iter().map(|_| Arc::default()).collect(),
             inboxes,
             events: EventQueue::new(wake, Arc::clone(&slots)),
             slots,
@@ -242,6 +247,31 @@ impl Link {
     /// What the core holds at this moment, over all links.
     pub fn counters(&self) -> Counters {
         self.gauges.read()
+    }
+
+    /// What has gone through this link since it was made.
+    pub fn traffic(&self) -> Traffic {
+        self.tallies.iter().map(|tally| tally.read()).sum()
+    }
+
+    /// How long events have waited for the thread that drains this link, since it was made.
+    pub fn delays(&self) -> DelayHistogram {
+        self.events.delays().read()
+    }
+
+    /// How many bytes wait for the sessions of the process. Takes some nanoseconds for each of them.
+    pub fn outbox_sizes(&self) -> OutboxSizes {
+        OutboxSizes::new(self.slots.all_pending(), self.counters().sessions)
+    }
+
+    /// How many shards there are, each with a thread of its own.
+    pub fn shard_count(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    /// Where this shard counts what goes through the link.
+    pub(crate) fn tally(&self, shard: u32) -> Arc<Tally> {
+        self.tallies.get(shard as usize).map_or_else(Arc::default, Arc::clone)
     }
 
     /// Ends the link with all its sessions and streams. When this returns, nobody calls `wake` any more.

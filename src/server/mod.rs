@@ -15,4 +15,6 @@ mod record;
 mod shard;
 mod slots;
 mod step;
+mod tally;
 mod timers;
+pub mod watchdog;

@@ -47,6 +47,7 @@ use crate::server::link::Link;
 use crate::server::slots::Slots;
 use crate::server::step::Queued;
 use crate::server::step::StepEvents;
+use crate::server::tally::Tally;
 use crate::server::timers::Timer;
 use crate::server::timers::Timers;
 
@@ -185,6 +186,8 @@ struct LinkState {
     turn: u32,
     /// Its members and rooms, as far as their sessions live here.
     rooms: Rooms,
+    /// What goes through it here.
+    tally: Arc<Tally>,
 }
 
 impl Shard {
@@ -228,9 +231,15 @@ impl Shard {
         let connection = session.conn().and_then(|conn| self.connections.connection(conn));
         let last_message = connection.map_or(0, |connection| connection.inbound.last_unit);
         let mut events = StepEvents::new(link.events().writer(), last_message);
+        let owner = session.owner();
         run(session, self.now, &mut events);
         self.settle(slot, &mut events);
         self.stepping = None;
+        if events.polled_bytes > 0
+            && let Some(Some(state)) = self.links.get(owner as usize)
+        {
+            state.tally.bytes_sent.add(events.polled_bytes as u64);
+        }
         events.finish()
     }
 
@@ -238,7 +247,16 @@ impl Shard {
     /// or forgets it.
     fn settle(&mut self, slot: u32, events: &mut StepEvents<'_>) {
         loop {
-            if self.registry.session_mut(slot).is_some_and(|session| session.is_closed()) {
+            if let Some(session) = self.registry.session_mut(slot)
+                && session.is_closed()
+            {
+                let owner = session.owner();
+                if events.has_failed
+                    && self.slots.pending(slot) > 0
+                    && let Some(Some(state)) = self.links.get(owner as usize)
+                {
+                    state.tally.slow_clients_ended.add(1);
+                }
                 self.forget(slot, &mut events.writer);
             }
             while let Some((conn, websocket)) = events.released.pop() {

@@ -52,6 +52,12 @@ impl Slots {
         cell.map_or(0, |bytes| bytes.load(Ordering::Relaxed))
     }
 
+    /// What is pending of each session of which anything is.
+    pub(crate) fn all_pending(&self) -> Vec<u32> {
+        let cells = self.pending.iter().filter_map(OnceLock::get).flatten();
+        cells.map(|bytes| bytes.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0).collect()
+    }
+
     /// Publishes how many bytes are pending. Set it to 0 when the session ends.
     pub(crate) fn set_pending(&self, slot: u32, bytes: usize) {
         let (chunk, offset) = pending_place(slot);
@@ -149,6 +155,7 @@ mod tests {
             assert_eq!(slots.pending(slot), slot + 1);
         }
         assert_eq!(slots.pending(1), 0);
+        assert_eq!(slots.all_pending(), [1, 1_024, 1_025, 5_001]);
         slots.set_pending(1, usize::MAX);
         assert_eq!(slots.pending(1), u32::MAX);
         slots.set_pending(1, 0);

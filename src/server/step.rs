@@ -21,6 +21,10 @@ pub(super) struct StepEvents<'a> {
     messages: u32,
     /// Bytes in them.
     message_bytes: usize,
+    /// Bytes of the payloads that polls were answered with.
+    pub(super) polled_bytes: usize,
+    /// The session ended by a fault: of its client, or of the network between.
+    pub(super) has_failed: bool,
 }
 
 /// The messages of a step, once they are in the queue.
@@ -36,7 +40,15 @@ pub(super) struct Queued {
 
 impl<'a> StepEvents<'a> {
     pub(super) const fn new(writer: UnitWriter<'a>, last_message: u64) -> Self {
-        Self { writer, released: Vec::new(), last_message, messages: 0, message_bytes: 0 }
+        Self {
+            writer,
+            released: Vec::new(),
+            last_message,
+            messages: 0,
+            message_bytes: 0,
+            polled_bytes: 0,
+            has_failed: false,
+        }
     }
 
     /// Hands the unit over.
@@ -62,10 +74,13 @@ impl Events for StepEvents<'_> {
     }
 
     fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
+        self.has_failed |=
+            matches!(reason, CloseReason::TransportError | CloseReason::PingTimeout);
         self.writer.closed(slot, reason, description, self.last_message);
     }
 
     fn respond(&mut self, slot: u32, request: u32, response: Response<'_>) {
+        self.polled_bytes = self.polled_bytes.saturating_add(response.payload.len());
         self.writer.respond(slot, request, response);
     }
 

@@ -16,6 +16,7 @@ use crate::server::event::backlog::Backlog;
 use crate::server::event::{Ended, Unit, UnitWriter, deferred};
 use crate::server::record::Records;
 use crate::server::slots::Slots;
+use crate::server::tally::Delays;
 
 /// Rings the doorbell of a link; called on the threads of the shards, and must not wait for anything.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -46,6 +47,8 @@ pub(crate) struct EventQueue {
     undrained_bytes: AtomicUsize,
     /// Tells paused readers that something was drained.
     progress: Notify,
+    /// How long JavaScript took to come; written with `state` locked.
+    delays: Delays,
     /// Held while it is called, so that [`close`](Self::close) returns only when no thread uses it any more: Node
     /// aborts the process when a thread calls into an environment that is gone. Locked after `state`, never with it.
     wake: Mutex<Option<Wake>>,
@@ -87,6 +90,7 @@ impl EventQueue {
             drained: AtomicU64::new(0),
             undrained_bytes: AtomicUsize::new(0),
             progress: Notify::new(),
+            delays: Delays::default(),
             wake: Mutex::new(Some(wake)),
             ended: Mutex::default(),
             slots,
@@ -106,6 +110,11 @@ impl EventQueue {
     /// How many bytes JavaScript has not taken.
     pub(crate) fn undrained_bytes(&self) -> usize {
         self.undrained_bytes.load(Ordering::Acquire)
+    }
+
+    /// How long JavaScript took to come, each time that it was rung or told to come back.
+    pub(crate) const fn delays(&self) -> &Delays {
+        &self.delays
     }
 
     /// The last moment at which JavaScript was known to be blocked: now, or when it came back.
@@ -164,6 +173,9 @@ impl EventQueue {
         let now = Instant::now();
         if state.is_blocked(now) {
             state.unblocked_at = Some(now);
+        }
+        if let Some(called_at) = state.called_at {
+            self.delays.add(now.duration_since(called_at));
         }
         state.called_at = more.then_some(now);
         self.publish(&state);

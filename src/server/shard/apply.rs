@@ -31,6 +31,7 @@ use crate::server::shard::LinkState;
 use crate::server::shard::Shard;
 use crate::server::slots::Slots;
 use crate::server::step::StepEvents;
+use crate::server::tally::Tally;
 use crate::server::timers::Timer;
 
 impl Shard {
@@ -65,6 +66,7 @@ impl Shard {
                             .flagged(flags.compress, flags.notify)
                             .deflated(deflater)
                     });
+                    delivery.count_sent(packets);
                 }
             }
             Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
@@ -176,7 +178,7 @@ impl Shard {
     }
 
     fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
-        self.count_broadcast();
+        self.count_broadcast(owner);
         let packets = broadcast.parts.len();
         let mut variants = variants(broadcast.parts, broadcast.flags);
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
@@ -185,10 +187,11 @@ impl Shard {
                 variants.entry(form, deflater)
             });
         });
+        delivery.count_broadcast(packets);
     }
 
     fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
-        self.count_broadcast();
+        self.count_broadcast(owner);
         let packets = multicast.parts.len();
         let mut variants = variants(multicast.parts, multicast.flags);
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
@@ -197,18 +200,22 @@ impl Shard {
                 variants.entry(form, deflater)
             });
         }
+        delivery.count_broadcast(packets);
     }
 
     /// Every shard does its part of a broadcast; the first one counts it.
-    fn count_broadcast(&self) {
+    fn count_broadcast(&self, owner: u32) {
         if self.index == 0 {
             self.gauges.broadcasts.increment();
+            if let Some(Some(state)) = self.links.get(owner as usize) {
+                state.tally.broadcasts.add(1);
+            }
         }
     }
 
     /// The rooms of a link, and the means to deliver to its sessions.
     fn delivery(&mut self, owner: u32) -> Option<(&mut Rooms, Delivery<'_>)> {
-        let LinkState { rooms, turn, .. } = self.links.get_mut(owner as usize)?.as_mut()?;
+        let LinkState { rooms, turn, tally, .. } = self.links.get_mut(owner as usize)?.as_mut()?;
         let delivery = Delivery {
             owner,
             turn: *turn,
@@ -217,6 +224,8 @@ impl Shard {
             queued: &mut self.queued,
             stepping: &mut self.stepping,
             slots: &self.slots,
+            tally,
+            delivered: 0,
         };
         Some((rooms, delivery))
     }
@@ -285,6 +294,9 @@ struct Delivery<'a> {
     queued: &'a mut usize,
     stepping: &'a mut Option<Timer>,
     slots: &'a Slots,
+    tally: &'a Tally,
+    /// How many sessions were given the message.
+    delivered: u64,
 }
 
 impl Delivery<'_> {
@@ -302,11 +314,27 @@ impl Delivery<'_> {
         }
         *self.stepping = Some(Timer::Session(slot));
         *self.queued += 1;
-        if session.send(self.turn, packets, flags.volatile, entry) {
+        let delivered = &mut self.delivered;
+        let counted = |form, deflater: Option<&mut Deflater>| {
+            *delivered += 1;
+            entry(form, deflater)
+        };
+        if session.send(self.turn, packets, flags.volatile, counted) {
             self.dirty.push(slot);
         } else if let Some(bytes) = session.blocked_bytes() {
             self.slots.set_pending(slot, bytes);
         }
+    }
+
+    /// Counts a message of so many packets to one session.
+    fn count_sent(&self, packets: usize) {
+        self.tally.packets_sent.add(self.delivered.saturating_mul(packets as u64));
+    }
+
+    /// Counts a message of so many packets to many.
+    fn count_broadcast(&self, packets: usize) {
+        self.tally.deliveries.add(self.delivered);
+        self.count_sent(packets);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::server::carrier::Carrier;
 use crate::server::carrier::Descriptor;
 use crate::server::connection::Connection;
 use crate::server::connection::Role;
+use crate::server::connection::Waiting;
 use crate::server::event::UnitWriter;
 use crate::server::link;
 use crate::server::link::Accept;
@@ -102,14 +103,17 @@ impl Shard {
     pub(super) fn receive(&mut self, conn: u32, bytes: &mut [u8]) {
         let Some(connection) = self.connections.connection_mut(conn) else { return };
         self.stepping = Some(Timer::Stream(conn));
+        let owner = connection.owner;
         match &mut connection.role {
             Role::Session(slot) => {
                 let slot = *slot;
+                let byte_count = bytes.len() as u64;
                 let queued = self
                     .step(slot, |session, now, events| session.receive(conn, bytes, now, events));
-                if let Some(connection) = self.connections.connection_mut(conn)
-                    && let Some(Some(state)) = self.links.get(connection.owner as usize)
-                {
+                let Some(Some(state)) = self.links.get(owner as usize) else { return };
+                state.tally.bytes_received.add(byte_count);
+                state.tally.packets_received.add(queued.messages.into());
+                if let Some(connection) = self.connections.connection_mut(conn) {
                     connection.inbound.add(queued, state.link.events());
                 }
             }
@@ -182,13 +186,16 @@ impl Shard {
         let Some(connection) = self.connections.connection_mut(conn) else { return false };
         let Some(websocket) = session.websocket_mut(conn) else { return false };
         self.stepping = Some(Timer::Session(slot));
+        let before = Waiting::in_outbox(&websocket.outbox);
         match connection.write_through(websocket) {
             // A stream that is broken says so again.
             None => false,
             Some(taken) => {
-                if taken != Taken::default()
-                    && let Some(Some(state)) = self.links.get(connection.owner as usize)
-                {
+                let Some(Some(state)) = self.links.get(connection.owner as usize) else {
+                    return true;
+                };
+                before.count_taken(&websocket.outbox, &state.tally);
+                if taken != Taken::default() {
                     let mut writer = state.link.events().writer();
                     if taken.frames > 0 {
                         writer.frames_sent(conn, taken.frames);
@@ -244,7 +251,11 @@ impl Shard {
         if websocket.outbox.is_empty() {
             return true;
         }
+        let before = Waiting::in_outbox(&websocket.outbox);
         let Ok(notified) = connection.flush(websocket, writer) else { return false };
+        if let Some(Some(state)) = self.links.get(connection.owner as usize) {
+            before.count_taken(&websocket.outbox, &state.tally);
+        }
         if notified > 0 {
             writer.sent(slot, notified);
         }
