@@ -4,6 +4,7 @@
  */
 import timers from "node:timers";
 import { runApart, runOutside } from "./async-context";
+import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
 import {
@@ -99,6 +100,7 @@ export class Link {
       },
       EVENT_CAPACITY,
     );
+    this.binding.setCeiling(ceilingBytes());
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
     process.on("exit", () => this.flushBeforeExit());

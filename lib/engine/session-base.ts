@@ -41,7 +41,7 @@ export abstract class SessionBase extends WatchedEmitter {
     this.sentInTurn = turn;
   }
 
-  /** Bytes which the kernel has not taken. */
+  /** Bytes which the kernel, or a GET, has not taken. */
   _pendingBytes(): number {
     return this._slot < 0 ? 0 : this.server._link.pending(this._slot);
   }

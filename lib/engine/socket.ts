@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
-import { COMPRESS, NOTIFY } from "../commands";
+import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
@@ -176,7 +176,7 @@ export class Socket extends Session {
 
   override _sendMessage(content: Content, compress: boolean): void {
     const parts = typeof content === "string" ? content : [content];
-    this._commands.send(this._slot, parts, compress ? COMPRESS : 0);
+    this._commands.send(this._slot, parts, (compress ? COMPRESS : 0) | this.expendableFlag());
     this._stamp(1, true);
   }
 
@@ -198,7 +198,8 @@ export class Socket extends Session {
     }
     const isTaken = this._canWrite();
     const isReported = this.carrier !== undefined; // a polling transport takes its packets in sight of JavaScript
-    const flags = (options.compress ? COMPRESS : 0) | (isReported ? NOTIFY : 0);
+    const flags =
+      (options.compress ? COMPRESS : 0) | (isReported ? NOTIFY : 0) | this.expendableFlag();
     this._commands.send(
       this._slot,
       packets.map(({ data }) => this.contentOf(data, options)),
@@ -206,6 +207,13 @@ export class Socket extends Session {
     );
     this._stamp(packets.length, true);
     this.observedWrites().add(packets, callback, isTaken);
+  }
+
+  /** Without a layer above, which knows better, every message can give way to newer ones where the policy asks for that. */
+  private expendableFlag(): number {
+    return this._requestUser === undefined && this.server.opts.outbox?.policy === "drop-oldest"
+      ? EXPENDABLE
+      : 0;
   }
 
   /** The message to send: `data`, unless an adapter has prepared the frame that goes out over a WebSocket. */

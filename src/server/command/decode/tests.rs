@@ -5,6 +5,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
 use super::{CommandError, Commands};
 use crate::codec::websocket::Opcode;
+use crate::config::{OutboxBudget, OutboxPolicy};
 use crate::engine::{Frame, Watch};
 use crate::server::command::{Broadcast, Command, Multicast, Open, Part, SendFlags};
 use crate::server::record::append_record;
@@ -78,7 +79,7 @@ fn a_session_is_opened_with_its_options() {
 fn message_units_keep_their_parts() {
     let bytes = record(2, 0b101, &[7, 3, 2, 1 << 31, 3 | 1 << 31], b"hi\x01\x02\x03");
     let Command::Send { slot: 7, flags, parts } = decode_one(&bytes) else { panic!("a SEND") };
-    assert_eq!(flags, SendFlags { volatile: true, compress: false, notify: true });
+    assert_eq!(flags, SendFlags { volatile: true, notify: true, ..SendFlags::default() });
     assert_eq!(parts.byte_count(), 5);
     let expected = [Part::Text(b"hi"), Part::Binary(b""), Part::Binary(&[1, 2, 3])];
     assert_eq!(parts.collect::<Vec<_>>(), expected);
@@ -88,7 +89,7 @@ fn message_units_keep_their_parts() {
         panic!("a MULTICAST")
     };
     assert_eq!(slots.collect::<Vec<_>>(), [8, 9]);
-    assert_eq!(flags, SendFlags { volatile: false, compress: true, notify: false });
+    assert_eq!(flags, SendFlags { compress: true, ..SendFlags::default() });
     assert_eq!(parts.collect::<Vec<_>>(), [Part::Text(b"hi")]);
 }
 
@@ -106,6 +107,24 @@ fn a_broadcast_names_four_lists() {
     assert_eq!(target.except_members.len(), 0);
     assert_eq!(flags, SendFlags::default());
     assert_eq!(parts.collect::<Vec<_>>(), [Part::Text(b"hi")]);
+}
+
+#[test]
+fn a_budget_has_a_limit_and_a_policy() {
+    let policies = [
+        OutboxPolicy::Stalled,
+        OutboxPolicy::Disconnect,
+        OutboxPolicy::DropVolatile,
+        OutboxPolicy::DropOldest,
+    ];
+    for (number, policy) in (0..).zip(policies) {
+        let budget = OutboxBudget { max_bytes: Some(9_000), policy };
+        let expected = Command::Budget { slot: 7, budget };
+        assert_eq!(decode_one(&record(21, 0, &[7, 9_000, number], b"")), expected);
+    }
+    let budget = OutboxBudget { max_bytes: None, policy: OutboxPolicy::Stalled };
+    let expected = Command::Budget { slot: 7, budget };
+    assert_eq!(decode_one(&record(21, 0, &[7, u32::MAX, 0], b"")), expected);
 }
 
 #[test]
@@ -159,7 +178,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(21, 0, &[1], b""), CommandError::UnknownKind(21)),
+        (record(22, 0, &[1], b""), CommandError::UnknownKind(22)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();
