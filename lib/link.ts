@@ -55,6 +55,8 @@ const EXIT_BATCHES = 64;
 
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
 const binding = loadBinding();
+/** Looked at here for the same reason. */
+const ceiling = ceilingBytes();
 
 export class Link {
   /** Where commands to the core are written. */
@@ -100,7 +102,7 @@ export class Link {
       },
       EVENT_CAPACITY,
     );
-    this.binding.setCeiling(ceilingBytes());
+    this.binding.setCeiling(ceiling);
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
     process.on("exit", () => this.flushBeforeExit());

@@ -429,9 +429,11 @@ const ENTRY_BYTES: usize = 64;
 #[cfg(test)]
 mod tests {
     use std::io::IoSlice;
+    use std::sync::Arc;
 
-    use super::{Entry, Outbox, Part, Taken};
+    use super::{Entry, Loss, Outbox, Part, Taken};
     use crate::codec::engine_io::{BinaryForm, PacketType};
+    use crate::engine::Ledger;
 
     fn text(text: &str) -> Entry {
         Entry::message([Part::Text(text.as_bytes())].into_iter(), BinaryForm::Bytes)
@@ -515,5 +517,70 @@ mod tests {
         other.push(text("c"));
         outbox.append(other);
         assert_eq!(gathered(&outbox), b"\x81\x024a\x81\x024b\x81\x024c");
+    }
+
+    fn bearable(text: &str) -> Entry {
+        self::text(text).with_loss(Loss::Bearable)
+    }
+
+    fn filled(entries: impl IntoIterator<Item = Entry>) -> (Outbox, Arc<Ledger>) {
+        let (mut outbox, ledger) = (Outbox::default(), Arc::default());
+        entries.into_iter().for_each(|entry| outbox.push(entry));
+        outbox.hold(&ledger, 0);
+        (outbox, ledger)
+    }
+
+    #[test]
+    fn the_oldest_are_dropped_whole_and_the_account_follows() {
+        let (mut outbox, ledger) = filled(["a", "b", "c", "d"].map(bearable));
+        assert_eq!((outbox.weight(), ledger.bytes()), (4 * 68, 4 * 68));
+        assert_eq!(outbox.drop_oldest(2 * 68, |loss| loss == Loss::Bearable), Taken::default());
+        assert_eq!(gathered(&outbox), b"\x81\x024c\x81\x024d");
+        assert_eq!((outbox.bytes(), ledger.bytes()), (8, 2 * 68));
+        outbox.drop_oldest(0, |_| true);
+        assert_eq!(gathered(&outbox), b"\x81\x024d", "the newest stays");
+        outbox.pop();
+        assert_eq!((ledger.bytes(), outbox.drained_at()), (0, None));
+    }
+
+    #[test]
+    fn an_entry_of_which_something_has_left_is_not_dropped_at_any_cut() {
+        let words = ["first", "second", "third"];
+        let (whole, _) = filled(words.map(bearable));
+        let all = gathered(&whole);
+        let lengths = words.map(|word| word.len() + 3);
+        for cut in 0..all.len() {
+            let (mut outbox, _ledger) = filled(words.map(bearable));
+            outbox.advance(cut);
+            outbox.drop_oldest(0, |_| true);
+            // What the peer gets is whole frames, whatever was dropped.
+            let got = [&all[..cut], &gathered(&outbox)].concat();
+            let begun = if cut == 0 || cut == lengths[0] || cut == lengths[0] + lengths[1] {
+                cut
+            } else if cut < lengths[0] {
+                lengths[0]
+            } else if cut < lengths[0] + lengths[1] {
+                lengths[0] + lengths[1]
+            } else {
+                all.len()
+            };
+            let newest = &all[(lengths[0] + lengths[1]).max(begun)..];
+            assert_eq!(got, [&all[..begun], newest].concat(), "{cut}");
+            assert_eq!(outbox.bytes(), gathered(&outbox).len());
+        }
+    }
+
+    #[test]
+    fn an_empty_outbox_is_not_held_and_whoever_lets_go_of_one_ends_its_account() {
+        let (outbox, ledger) = filled([]);
+        assert_eq!((outbox.drained_at(), ledger.bytes()), (None, 0));
+        let (outbox, ledger) = filled(["a", "b"].map(bearable));
+        let mut moved = Outbox::default();
+        moved.append(outbox);
+        assert_eq!((ledger.bytes(), moved.drained_at()), (0, None));
+        let (mut outbox, ledger) = filled(["a", "b"].map(bearable));
+        outbox.give_up();
+        assert_eq!((ledger.bytes(), ledger.ended()), (0, 1));
+        assert!(outbox.is_empty());
     }
 }

@@ -294,6 +294,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Accept, AcceptStream, Link, Role};
+    use crate::engine::{Entry, Outbox};
     use crate::server::command::CommandError;
     use crate::server::shard::{Inbox, ShardMessage};
     use crate::server::slots::Slots;
@@ -417,6 +418,22 @@ mod tests {
             answer(1);
             assert!(waiting.join().unwrap());
         });
+    }
+
+    #[test]
+    fn native_bytes_are_told_in_coarse_steps() {
+        let bench = Bench::new(1);
+        let mut outbox = Outbox::default();
+        let frames = |len: usize| Entry::raw(vec![0; len].into());
+        outbox.push(frames(1_000_000));
+        outbox.hold(bench.link.ledger(), 0);
+        assert_eq!(bench.link.native_bytes_change(), 0);
+        outbox.push(frames(100_000));
+        let told = bench.link.native_bytes_change();
+        assert!((1_100_000..1_101_000).contains(&told), "{told}");
+        assert_eq!(bench.link.native_bytes_change(), 0);
+        drop(outbox);
+        assert_eq!(bench.link.native_bytes_change(), -told);
     }
 
     #[test]
