@@ -11,6 +11,7 @@ import { COMPRESS, VOLATILE } from "./commands";
 import { packetQueue, queueAlone } from "./delivery";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
+import { expendableFlag } from "./expendable";
 import type { HandshakeRequest } from "./handshake";
 import type { Namespace } from "./namespace";
 import {
@@ -218,7 +219,10 @@ export class Client<
     if (conn.readyState !== "open") {
       return;
     }
-    const flags = (opts.volatile ? VOLATILE : 0) | (opts.compress === false ? 0 : COMPRESS);
+    const flags =
+      (opts.volatile ? VOLATILE : 0) |
+      (opts.compress === false ? 0 : COMPRESS) |
+      expendableFlag(conn.server, encoded);
     if (opts.preEncoded) {
       conn._commands.multicast(slot, encoded, opts, flags);
     } else {

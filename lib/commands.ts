@@ -4,6 +4,7 @@
  * A record is two words (kind and flags, length), the fields as words, then bytes, padded to a multiple of four.
  */
 import { CommandBuffer, HEAD } from "./command-buffer";
+import type { OutboxPolicy } from "./engine/options";
 
 /** One piece of a message: text, or bytes. */
 export type Part = string | ArrayBufferView;
@@ -16,6 +17,9 @@ export const COMPRESS = 2;
 export const NOTIFY = 4;
 /** Broadcast only: targets are the given rooms and members, not the whole namespace. */
 export const FILTERED = 8;
+
+/** It may be dropped where the oldest have to make room for the newest. */
+export const EXPENDABLE = 16;
 
 /** Flags of {@link CommandWriter.frame}: no further fragment follows. */
 export const FRAME_FINAL = 16;
@@ -53,6 +57,9 @@ export interface BroadcastTarget {
   exceptMembers: number[];
 }
 
+/** By the name of a policy its number in {@link CommandWriter.budget}. */
+const POLICIES: readonly OutboxPolicy[] = ["stalled", "disconnect", "drop-volatile", "drop-oldest"];
+
 /** The numbers of the kinds. */
 export const KIND = {
   open: 1,
@@ -75,6 +82,7 @@ export const KIND = {
   frame: 19,
   watch: 20,
   packet: 21,
+  budget: 22,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -274,6 +282,11 @@ export class CommandWriter extends CommandBuffer {
     this.commit(KIND.frame, opcode | flags, at, at + HEAD + 8 + payload.byteLength);
   }
 
+  /** Replaces the default budget of a session's outbox. */
+  budget(slot: number, maxBytes: number, policy: OutboxPolicy): void {
+    this.three(KIND.budget, slot, byteLimit(maxBytes), POLICIES.indexOf(policy));
+  }
+
   /** Chooses which frames of the peer are told (`FRAME`), and whether the stream is read at all. */
   watch(conn: number, mask: number): void {
     this.one(KIND.watch, mask, conn);
@@ -397,5 +410,10 @@ function milliseconds(value: number): number {
 
 /** `maxHttpBufferSize` as the core takes it; as with ws, 0 and Infinity lift the limit. */
 function payloadLimit(value: number): number {
-  return value > 0 && value < 0xffff_ffff ? Math.floor(value) : 0xffff_ffff;
+  return value > 0 ? byteLimit(value) : 0xffff_ffff;
+}
+
+/** A number of bytes as the core takes it; more than 32 bits can say is no limit. */
+function byteLimit(value: number): number {
+  return value < 0xffff_ffff ? Math.floor(value) : 0xffff_ffff;
 }

@@ -36,7 +36,7 @@ export interface SessionSink {
   onControl(digit: number, text: string): void;
   /** A ping was sent (observed sessions). */
   onPingSent(): void;
-  /** `count` more units flagged NOTIFY were taken, in order. */
+  /** `count` more units flagged NOTIFY were taken, in order. 0 of a stream: it took too little for a while, and now has taken everything. */
   onSent(count: number): void;
 }
 

@@ -4,6 +4,7 @@
  */
 import timers from "node:timers";
 import { runApart, runOutside } from "./async-context";
+import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
 import {
@@ -61,6 +62,8 @@ const EXIT_BATCHES = 64;
 
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
 const binding = loadBinding();
+/** Looked at here for the same reason. */
+const ceiling = ceilingBytes();
 
 /** The addresses behind a descriptor, packed, and the watchdog: see `Binding`. */
 export const { peerOf, localOf, BindingWatchdog } = binding;
@@ -110,6 +113,7 @@ export class Link {
       },
       EVENT_CAPACITY,
     );
+    this.binding.setCeiling(ceiling);
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
     process.on("exit", () => this.flushBeforeExit());

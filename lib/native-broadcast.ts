@@ -11,6 +11,7 @@ import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket
 import { Client, clientOfSlot } from "./client";
 import { COMPRESS, packetsOf, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
+import { expendableFlag } from "./expendable";
 import { currentLink } from "./link";
 import type { Namespace } from "./namespace";
 import type { Packet } from "./parser";
@@ -178,7 +179,9 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       }
       if (this.index.size > 0) {
         const flags =
-          (packetOpts.volatile ? VOLATILE : 0) | (packetOpts.compress === false ? 0 : COMPRESS);
+          (packetOpts.volatile ? VOLATILE : 0) |
+          (packetOpts.compress === false ? 0 : COMPRESS) |
+          expendableFlag(this.nsp.server.engine, encoded);
         if (this.index.broadcast(opts, encoded, flags)) {
           this.noteBroadcast(opts, packetsOf(encoded), packetOpts.volatile === true);
         }

@@ -55,6 +55,8 @@ export interface BindingLink {
   waiting(slot: number, turn: number, milliseconds: number): Buffer | null;
   /** Waits until the shards have done what was submitted; false when `milliseconds` were not enough. */
   wait(milliseconds: number): boolean;
+  /** Sets how many bytes may wait in all outboxes of the process and for JavaScript, before sessions are ended for it. */
+  setCeiling(bytes: number): void;
   /** What the core holds at this moment, over all links of the process. */
   counters(): Counters;
   /** What operators want to know of the core. */
@@ -107,6 +109,10 @@ export interface Counters {
   rooms: number;
   /** Fan-out commands executed since the process started. */
   broadcasts: number;
+  /** Bytes of memory in outboxes that wait; a frame that many sessions share counts once, and as long as it is delivered. */
+  outboxBytes: number;
+  /** Sessions ended since the process started because their clients took too little of what was sent. */
+  slowSessionsEnded: number;
 }
 
 /** What operators want to know of the core. Sums are of one link, unless it says otherwise, since the link was made. */

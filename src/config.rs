@@ -26,6 +26,44 @@ pub struct Config {
     pub upgrade_timeout_ms: u32,
     /// `maxHttpBufferSize`: the longest message over WebSocket, all its fragments together; `None` is no limit.
     pub max_message_bytes: Option<u32>,
+    /// What may wait for the client.
+    pub outbox: OutboxBudget,
+}
+
+/// How much may wait for a client that takes too little, and what is done past that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxBudget {
+    /// `outbox.maxBytes`: what may wait; `None` is no limit.
+    pub max_bytes: Option<u32>,
+    /// `outbox.policy`.
+    pub policy: OutboxPolicy,
+}
+
+/// What is done when more waits for a client than may. Whatever the policy, a session that is past its budget is ended once the client has
+/// taken nothing for `pingTimeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxPolicy {
+    /// `stalled`: nothing else.
+    Stalled,
+    /// `disconnect`: the session is ended at once.
+    Disconnect,
+    /// `drop-volatile`: volatile messages that wait are dropped.
+    DropVolatile,
+    /// `drop-oldest`: those are, and events that ask for no acknowledgement, the oldest first.
+    DropOldest,
+}
+
+impl OutboxBudget {
+    /// Its limit in bytes.
+    pub fn limit(&self) -> usize {
+        self.max_bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+}
+
+impl Default for OutboxBudget {
+    fn default() -> Self {
+        Self { max_bytes: Some(MAX_OUTBOX_BYTES), policy: OutboxPolicy::Stalled }
+    }
 }
 
 impl Default for Config {
@@ -37,6 +75,7 @@ impl Default for Config {
             ping_timeout_ms: PING_TIMEOUT_MS,
             upgrade_timeout_ms: UPGRADE_TIMEOUT_MS,
             max_message_bytes: Some(MAX_MESSAGE_BYTES),
+            outbox: OutboxBudget::default(),
         }
     }
 }
@@ -49,3 +88,5 @@ const PING_TIMEOUT_MS: u32 = 20_000;
 const UPGRADE_TIMEOUT_MS: u32 = 10_000;
 /// Engine.IO default of `maxHttpBufferSize`.
 const MAX_MESSAGE_BYTES: u32 = 1_000_000;
+/// Far more than what healthy clients let wait; Engine.IO has no limit.
+const MAX_OUTBOX_BYTES: u32 = 64 * 1024 * 1024;

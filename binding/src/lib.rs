@@ -39,6 +39,10 @@ pub struct BindingCounters {
     pub rooms: i64,
     /// Fan-out commands executed since the process started.
     pub broadcasts: i64,
+    /// Bytes of memory in outboxes that wait.
+    pub outbox_bytes: i64,
+    /// Sessions ended because their clients took too little.
+    pub slow_sessions_ended: i64,
 }
 
 /// What operators want to know of the core.
@@ -148,13 +152,22 @@ impl BindingLink {
 
     /// Hands packed commands to the shards. True: events wait to be drained, and the doorbell is not called for them.
     #[napi(catch_unwind)]
-    pub fn submit(&self, commands: &[u8], start: u32, end: u32) -> napi::Result<bool> {
+    pub fn submit(
+        &self,
+        env: &Env,
+        commands: &[u8],
+        start: u32,
+        end: u32,
+    ) -> napi::Result<bool> {
         let packed = commands
             .get(start as usize..end as usize)
             .ok_or_else(|| napi::Error::from_reason("the commands exceed the buffer"))?;
-        self.link
+        let has_events = self
+            .link
             .submit_unrung(packed)
-            .map_err(|error| napi::Error::from_reason(format!("sio-rs: {error}")))
+            .map_err(|error| napi::Error::from_reason(format!("sio-rs: {error}")))?;
+        self.tell_collector(env)?;
+        Ok(has_events)
     }
 
     /// Gives the stream behind a descriptor to the core; -1 when it could not be duplicated.
@@ -221,13 +234,34 @@ impl BindingLink {
     /// Fills `target` with packed events: the bytes written, or minus the bytes needed when the first unit does not fit. Records are whole
     /// words, so an odd number says that more is left, to be drained in a later turn.
     #[napi(catch_unwind)]
-    pub fn drain(&self, mut target: Buffer) -> i64 {
-        match self.link.drain(target.as_mut()) {
+    pub fn drain(&self, env: &Env, mut target: Buffer) -> napi::Result<i64> {
+        let drained = match self.link.drain(target.as_mut()) {
             Drained::Bytes { written, more } => {
                 i64::try_from(written).unwrap_or(i64::MAX - 1) | i64::from(more)
             }
             Drained::NeedsRoom(bytes) => -i64::try_from(bytes).unwrap_or(i64::MAX),
+        };
+        self.tell_collector(env)?;
+        Ok(drained)
+    }
+
+    /// The garbage collector counts what waits in native memory, so that it does not take a process for small that is not.
+    fn tell_collector(&self, env: &Env) -> napi::Result<()> {
+        match self.link.native_bytes_change() {
+            0 => Ok(()),
+            change => env.adjust_external_memory(change).map(drop),
         }
+    }
+
+    /// Sets how many bytes may wait in all outboxes of the process and for JavaScript; Infinity is no limit.
+    #[napi(catch_unwind)]
+    pub fn set_ceiling(&self, bytes: f64) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates, and what JavaScript cannot count is no limit"
+        )]
+        self.link.set_ceiling(bytes as usize);
     }
 
     /// Bytes of a session that the kernel has not taken.
@@ -259,6 +293,8 @@ impl BindingLink {
             members: number(counters.members),
             rooms: number(counters.rooms),
             broadcasts: number(counters.broadcasts),
+            outbox_bytes: number(counters.outbox_bytes),
+            slow_sessions_ended: number(counters.slow_sessions_ended),
         }
     }
 

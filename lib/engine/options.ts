@@ -41,6 +41,31 @@ export interface CookieOptions {
   secure?: boolean | undefined;
 }
 
+/**
+ * What is done when more waits for a client than may. Whatever the policy, a session past its budget is ended, with the reason `transport
+ * error`, once its client has taken nothing for `pingTimeout`.
+ *
+ * - `stalled`: nothing else.
+ * - `disconnect`: it is ended at once.
+ * - `drop-volatile`: volatile messages that wait are dropped, the oldest first.
+ * - `drop-oldest`: those are, and events that ask for no acknowledgement, until what is left is within the budget.
+ *
+ * A message and its attachments are dropped together or not at all. What is on its way, and the newest message, stay; so do packets of the
+ * engine, connections, acknowledgements and disconnections. Nothing is dropped from a WebSocket that compresses with context takeover.
+ */
+export type OutboxPolicy = "stalled" | "disconnect" | "drop-volatile" | "drop-oldest";
+
+/** What may wait in the core for each client that takes less than it is sent. */
+export interface OutboxOptions {
+  /**
+   * How many bytes, 64 of which are counted for each message besides its own; 67108864 (64 MiB). `Infinity` is no limit. A message to many
+   * counts in the budget of each. It has to be more than the longest message.
+   */
+  maxBytes?: number;
+  /** What is done past that; `stalled`. */
+  policy?: OutboxPolicy;
+}
+
 /** Options of {@link Server.attach}. */
 export interface AttachOptions {
   /** Name of the path to capture; `/engine.io`. */
@@ -100,6 +125,8 @@ export interface ServerOptions {
   allowEIO3?: boolean;
   /** Reports a JavaScript thread that is stalled: see {@link WatchdogOptions}; off. */
   watchdog?: WatchdogOptions;
+  /** What may wait for a client that does not read, and what is done past that. A session has it as it is when it opens. */
+  outbox?: OutboxOptions;
   /** Who moves the bytes of a WebSocket: the core where it can (`auto`), or always JavaScript (`bridge`). */
   carrier?: "auto" | "bridge";
 }
@@ -125,6 +152,11 @@ const LONGEST_DELAY_MS = 2 ** 31 - 1;
 const SHORTEST_STALL_MS = 10;
 /** socket.io compresses nothing shorter, in bytes. */
 export const COMPRESSION_THRESHOLD = 1024;
+
+/** What may wait for a client unless the option says otherwise, in bytes. */
+export const MAX_OUTBOX_BYTES = 64 * 1024 * 1024;
+
+const POLICIES: readonly unknown[] = ["stalled", "disconnect", "drop-volatile", "drop-oldest"];
 
 const TRANSPORT_NAMES: readonly string[] = ["polling", "websocket", "webtransport"];
 
@@ -165,6 +197,9 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
   if (typeof options.wsEngine !== "function") {
     throw invalid("wsEngine", "a constructor", options.wsEngine);
   }
+  if (options.outbox !== undefined) {
+    options.outbox = outboxOptions(options.outbox);
+  }
   if (options.perMessageDeflate) {
     options.perMessageDeflate = {
       threshold: COMPRESSION_THRESHOLD,
@@ -175,6 +210,17 @@ export function completeOptions(given: ServerOptions = {}): EngineOptions {
     options.cookie = cookieOptions(options.cookie);
   }
   return options;
+}
+
+function outboxOptions(given: OutboxOptions): OutboxOptions {
+  if (typeof given !== "object" || given === null) {
+    throw invalid("outbox", "an object with maxBytes and policy", given);
+  }
+  const { maxBytes = MAX_OUTBOX_BYTES, policy = "stalled" } = given;
+  if (!POLICIES.includes(policy)) {
+    throw invalid("outbox.policy", POLICIES.join(", "), policy);
+  }
+  return { ...given, maxBytes: size("outbox.maxBytes", maxBytes), policy };
 }
 
 function delay(name: string, value: unknown): number {

@@ -48,7 +48,7 @@ export abstract class SessionBase extends WatchedEmitter {
     }
   }
 
-  /** Bytes which the kernel has not taken. */
+  /** Bytes which the kernel, or a GET, has not taken. */
   _pendingBytes(): number {
     return this._slot < 0 ? 0 : this.server._link.pending(this._slot);
   }

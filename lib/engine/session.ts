@@ -11,7 +11,7 @@ import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { hasListeners } from "./lazy-emitter";
 import { contentOf } from "./message";
-import type { TransportName } from "./options";
+import { MAX_OUTBOX_BYTES, type TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
 import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import { PollingTransport, transportError } from "./polling";
@@ -117,6 +117,14 @@ export abstract class Session extends SessionBase implements SessionSink {
     return this.server.upgrades(name).filter((to) => this.server.opts.transports.includes(to));
   }
 
+  /**
+   * Bytes that wait in the core for the client, or did when it last looked: what the kernel has not taken of a WebSocket, and what no GET
+   * has come for. `drain` tells when nothing waits any more.
+   */
+  get bufferedAmount(): number {
+    return this._pendingBytes();
+  }
+
   /** Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet. */
   _open(polling?: PollingTransport): void {
     const { opts, _link } = this.server;
@@ -140,6 +148,10 @@ export abstract class Session extends SessionBase implements SessionSink {
       upgradeTimeout,
       maxPayload,
     });
+    if (opts.outbox !== undefined) {
+      const { maxBytes = MAX_OUTBOX_BYTES, policy = "stalled" } = opts.outbox;
+      _link.commands.budget(this._slot, maxBytes, policy);
+    }
     this._stamp(1, true);
     if (opts.initialPacket) {
       this._sendMessage(contentOf(opts.initialPacket), true);
@@ -376,8 +388,13 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   onSent(count: number): void {
-    if (this._readyState !== "closed") {
+    if (this._readyState === "closed") {
+      return;
+    }
+    if (count > 0) {
       this.outgoing?.onSent(count);
+    } else if (this.carrier !== undefined && this.has(WATCHES_WRITES)) {
+      this.emit("drain");
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
-import { COMPRESS, NOTIFY } from "../commands";
+import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
@@ -200,7 +200,7 @@ export class Socket extends Session {
 
   override _sendMessage(content: Content, compress: boolean): void {
     const parts = typeof content === "string" ? content : [content];
-    this._commands.send(this._slot, parts, compress ? COMPRESS : 0);
+    this._commands.send(this._slot, parts, (compress ? COMPRESS : 0) | this.expendableFlag());
     this._stamp(1, true);
   }
 
@@ -301,7 +301,10 @@ export class Socket extends Session {
     outgoing.giveOwnFirst();
     const isTaken = this._canWrite();
     if (type === "message") {
-      const flags = (options.compress ? COMPRESS : 0) | (this.isReported ? NOTIFY : 0);
+      const flags =
+        (options.compress ? COMPRESS : 0) |
+        (this.isReported ? NOTIFY : 0) |
+        this.expendableFlag();
       const contents = packets.map(({ data }) => this.contentOf(data, options));
       this._commands.send(this._slot, contents, flags);
       this._stamp(packets.length, true);
@@ -309,6 +312,13 @@ export class Socket extends Session {
       packets.forEach(this._givePacket, this);
     }
     outgoing.add(packets, callback, isTaken);
+  }
+
+  /** Without a layer above, which knows better, every message can give way to newer ones where the policy asks for that. */
+  private expendableFlag(): number {
+    return this._requestUser === undefined && this.server.opts.outbox?.policy === "drop-oldest"
+      ? EXPENDABLE
+      : 0;
   }
 
   /** The message to send: `data`, unless an adapter has prepared the frame that goes out over a WebSocket. */

@@ -7,6 +7,7 @@
 mod close_reason;
 mod event;
 mod heartbeat;
+mod ledger;
 mod outbox;
 mod pace;
 mod packet;
@@ -19,7 +20,8 @@ mod variants;
 pub use close_reason::CloseReason;
 pub(crate) use close_reason::INTERNAL_ERROR;
 pub use event::{Events, Response};
-pub use outbox::{Entry, Outbox, Part, Taken};
+pub use ledger::Ledger;
+pub use outbox::{Entry, Loss, Outbox, Part, Taken};
 pub use registry::Registry;
 pub use session::{Session, StreamEnd};
 pub use transport::{Frame, Framing, Received, Watch, WebSocket};

@@ -4,11 +4,15 @@
 //! one control packet. The same bytes serve every receiver of a broadcast that takes binary messages in the same form,
 //! whatever its transport: a polling payload is derived from the frames. Nothing here knows a stream; whoever writes
 //! asks for slices and says how far it got.
+//!
+//! What waits for a stream or a poll that does not take it is counted in a [`Ledger`]. How much may wait is the session's
+//! business; here is only what can be dropped without harm: whole units, of which nothing has left, and never the engine's own.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::iter;
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,6 +22,8 @@ use crate::codec::engine_io::append_binary_frame;
 use crate::codec::engine_io::append_text_frame;
 use crate::codec::websocket::Deflater;
 use crate::codec::websocket::frame_len;
+use crate::engine::ledger::Held;
+use crate::engine::ledger::Ledger;
 
 /// One piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +44,22 @@ pub struct Entry {
     word: Word,
     /// It found the transport free, so it is a batch of its own.
     is_first: bool,
+    /// Whether it may be dropped while it waits.
+    loss: Loss,
+    /// Other outboxes may have the same frames, which are counted elsewhere.
+    is_shared: bool,
+}
+
+/// Whether an entry may be dropped while it waits, which is up to whoever sends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loss {
+    /// Never: the session or the layer above would not work without it.
+    #[default]
+    Forbidden,
+    /// Where the oldest have to make room for the newest.
+    Bearable,
+    /// Wherever room has to be made: it is volatile.
+    Expected,
 }
 
 /// Who is told that an entry was taken.
@@ -57,6 +79,16 @@ pub struct Taken {
     pub messages: u32,
     /// Frames of the user's own.
     pub frames: u32,
+}
+
+impl Taken {
+    const fn count(&mut self, word: Word) {
+        match word {
+            Word::Session => self.messages += 1,
+            Word::Stream => self.frames += 1,
+            Word::Nobody => {}
+        }
+    }
 }
 
 impl AddAssign for Taken {
@@ -92,13 +124,27 @@ impl Entry {
 
     /// Bytes that only a stream can carry: an HTTP response, a WebSocket control frame.
     pub const fn raw(bytes: Bytes) -> Self {
-        Self { frames: bytes, compress: false, word: Word::Nobody, is_first: false }
+        Self {
+            frames: bytes,
+            compress: false,
+            word: Word::Nobody,
+            loss: Loss::Forbidden,
+            is_shared: false,
+            is_first: false,
+        }
     }
 
     /// A frame of the user's own.
     pub const fn frame(frame: Bytes, compress: bool, notify: bool) -> Self {
         let word = if notify { Word::Stream } else { Word::Nobody };
-        Self { frames: frame, compress, word, is_first: false }
+        Self {
+            frames: frame,
+            compress,
+            word,
+            loss: Loss::Forbidden,
+            is_shared: false,
+            is_first: false,
+        }
     }
 
     /// Marks what it is for: one that may be compressed, a sender that waits for word.
@@ -114,6 +160,26 @@ impl Entry {
     pub(super) const fn first(mut self, is_first: bool) -> Self {
         self.is_first = is_first;
         self
+    }
+
+    /// Says whether it may be dropped while it waits.
+    #[must_use]
+    pub const fn with_loss(mut self, loss: Loss) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// An entry for many outboxes, which count its frames together.
+    #[must_use]
+    pub(super) fn shared(mut self, ledger: &Arc<Ledger>) -> Self {
+        self.frames = ledger.share(self.frames);
+        self.is_shared = true;
+        self
+    }
+
+    /// What it takes of memory that nobody else takes.
+    fn own_weight(&self) -> usize {
+        ENTRY_BYTES + if self.is_shared { 0 } else { self.frames.len() }
     }
 
     /// The WebSocket frames.
@@ -140,7 +206,14 @@ impl Entry {
     /// The same entry with other frames.
     #[must_use]
     pub(super) const fn with_frames(&self, frames: Bytes) -> Self {
-        Self { frames, compress: self.compress, word: self.word, is_first: self.is_first }
+        Self {
+            frames,
+            compress: self.compress,
+            word: self.word,
+            loss: self.loss,
+            is_shared: false,
+            is_first: self.is_first,
+        }
     }
 
     /// Whether it may be compressed.
@@ -156,7 +229,8 @@ impl Entry {
 
 /// The entries that wait, in order. Holds no heap while there is none, nor for a single one.
 ///
-/// It has no bound, as the `writeBuffer` of Engine.IO has none: `emit` never fails in JavaScript.
+/// It has no bound of its own, as the `writeBuffer` of Engine.IO has none: `emit` never fails in JavaScript. The session sees to it
+/// that it does not grow for ever.
 #[derive(Debug, Default)]
 pub struct Outbox {
     entries: Entries,
@@ -167,6 +241,8 @@ pub struct Outbox {
     /// How many entries Engine.IO would have given to a stream that takes no more for now: one batch. The others wait
     /// behind it. It is counted only while the stream is blocked.
     batch: usize,
+    /// Its account, while somebody has found that it has to wait.
+    held: Option<Box<Held>>,
 }
 
 #[derive(Debug, Default)]
@@ -181,6 +257,9 @@ impl Outbox {
     /// Appends one entry.
     pub fn push(&mut self, entry: Entry) {
         self.bytes = self.bytes.saturating_add(entry.frames.len());
+        if let Some(held) = &mut self.held {
+            held.add(entry.own_weight());
+        }
         match &mut self.entries {
             Entries::Many(entries) => entries.push_back(entry),
             Entries::None => self.entries = Entries::One(entry),
@@ -223,6 +302,13 @@ impl Outbox {
             self.batch -= 1;
             if self.batch == 0 {
                 self.batch = self.len(); // what waited leaves as the next one
+            }
+        }
+        if let Some(held) = &mut self.held {
+            held.subtract(entry.own_weight());
+            held.drained();
+            if self.is_empty() {
+                self.held = None;
             }
         }
         Some(entry)
@@ -278,17 +364,17 @@ impl Outbox {
     pub(super) fn drop_waiting(&mut self, is_blocked: bool, sent: usize) {
         let begun = usize::from(self.taken > 0);
         let kept = (self.len() - self.waiting(is_blocked, sent)).max(begun);
-        let dropped: usize = match &mut self.entries {
-            Entries::Many(entries) => {
-                entries.drain(kept.min(entries.len())..).map(|entry| entry.frames.len()).sum()
-            }
-            Entries::One(entry) if kept == 0 => entry.frames.len(),
-            Entries::One(_) | Entries::None => 0,
-        };
         if kept == 0 {
-            self.entries = Entries::None;
+            *self = Self::default();
+            return;
         }
-        self.bytes = self.bytes.saturating_sub(dropped);
+        let Entries::Many(entries) = &mut self.entries else { return };
+        for entry in entries.drain(kept.min(entries.len())..) {
+            self.bytes = self.bytes.saturating_sub(entry.frames.len());
+            if let Some(held) = &mut self.held {
+                held.subtract(entry.own_weight());
+            }
+        }
     }
 
     /// Has word given of all that waits, and of the end of the batch before it; `each` is shown what waits. Returns how
@@ -320,6 +406,88 @@ impl Outbox {
     /// How many bytes the stream has not taken.
     pub const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What it takes of memory, as if nothing in it were shared: its bytes, and what each entry takes besides them.
+    pub fn weight(&self) -> usize {
+        self.bytes.saturating_add(self.len().saturating_mul(ENTRY_BYTES))
+    }
+
+    /// It has to wait: from now on, and until it is empty, it is counted.
+    pub fn hold(&mut self, ledger: &Arc<Ledger>, now: u64) {
+        if let Some(held) = &mut self.held {
+            held.wait(now);
+        } else if !self.is_empty() {
+            let bytes = self.iter().map(Entry::own_weight).sum();
+            self.held = Some(Box::new(Held::new(ledger, bytes, now)));
+        }
+    }
+
+    /// When something was taken last, or the waiting began; `None` if it does not wait.
+    pub fn drained_at(&self) -> Option<u64> {
+        Some(self.held.as_ref()?.drained_at())
+    }
+
+    /// Until then nobody could have taken anything.
+    pub fn excuse(&mut self, until: u64) {
+        if let Some(held) = &mut self.held {
+            held.excuse(until);
+        }
+    }
+
+    /// Drops everything: the session is ended because this is too much.
+    pub(super) fn give_up(&mut self) {
+        if let Some(held) = &self.held {
+            held.count_ended();
+        }
+        *self = Self::default();
+    }
+
+    /// Drops entries, the oldest first, until it weighs no more than `limit`: those whose loss is `bearable`, and of which nothing has
+    /// left; the newest stays. Returns how many of them had asked for word.
+    pub fn drop_oldest(&mut self, limit: usize, bearable: impl Fn(Loss) -> bool) -> Taken {
+        let mut dropped = Taken::default();
+        let weight = self.weight();
+        let is_futile = self.held.as_ref().is_some_and(|held| weight <= held.futile_up_to);
+        let mut index = usize::from(self.taken > 0);
+        if weight <= limit || is_futile {
+            return dropped;
+        }
+        while self.weight() > limit {
+            let Entries::Many(entries) = &mut self.entries else { break };
+            let newest = entries.len() - 1;
+            let Some(entry) = entries.get(index).filter(|_| index < newest) else { break };
+            if !bearable(entry.loss) {
+                index += 1;
+                continue;
+            }
+            let Some(entry) = entries.remove(index) else { break };
+            self.bytes = self.bytes.saturating_sub(entry.frames.len());
+            if index < self.batch {
+                self.batch -= 1;
+            }
+            if let Some(held) = &mut self.held {
+                held.subtract(entry.own_weight());
+            }
+            dropped.count(entry.word);
+        }
+        let weight = self.weight();
+        if weight > limit
+            && let Some(held) = &mut self.held
+        {
+            // Looking through all of them again is worth it only when there are many more.
+            held.futile_up_to = weight.saturating_add(weight / 8);
+        }
+        dropped
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let (one, many) = match &self.entries {
+            Entries::None => (None, None),
+            Entries::One(entry) => (Some(entry), None),
+            Entries::Many(entries) => (None, Some(entries)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 
     /// What the stream has to take first.
@@ -356,13 +524,16 @@ impl Outbox {
             if self.is_empty() || count < rest {
                 self.taken = self.taken.saturating_add(count);
                 self.bytes = self.bytes.saturating_sub(count);
+                if count > 0
+                    && let Some(held) = &mut self.held
+                {
+                    held.drained();
+                }
                 return taken;
             }
             count -= rest;
-            match self.pop().map(|entry| entry.word) {
-                Some(Word::Session) => taken.messages += 1,
-                Some(Word::Stream) => taken.frames += 1,
-                Some(Word::Nobody) | None => {}
+            if let Some(entry) = self.pop() {
+                taken.count(entry.word);
             }
         }
     }
@@ -374,12 +545,18 @@ const RSV1: u8 = 0x40;
 /// Room for a few packets; more is rare between two writes.
 const FIRST_CAPACITY: usize = 4;
 
+/// What an entry takes besides its frames: itself, and what an allocator adds to it and them. Without it, messages of a few bytes would take
+/// ten times what a budget allows.
+const ENTRY_BYTES: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use std::io::IoSlice;
+    use std::sync::Arc;
 
-    use super::{Entry, Outbox, Part, Taken};
+    use super::{Entry, Loss, Outbox, Part, Taken};
     use crate::codec::engine_io::{BinaryForm, PacketType};
+    use crate::engine::Ledger;
 
     fn text(text: &str) -> Entry {
         Entry::message([Part::Text(text.as_bytes())].into_iter(), BinaryForm::Bytes)
@@ -534,5 +711,70 @@ mod tests {
         other.push(text("c"));
         outbox.append(other);
         assert_eq!(gathered(&outbox), b"\x81\x024a\x81\x024b\x81\x024c");
+    }
+
+    fn bearable(text: &str) -> Entry {
+        self::text(text).with_loss(Loss::Bearable)
+    }
+
+    fn filled(entries: impl IntoIterator<Item = Entry>) -> (Outbox, Arc<Ledger>) {
+        let (mut outbox, ledger) = (Outbox::default(), Arc::default());
+        entries.into_iter().for_each(|entry| outbox.push(entry));
+        outbox.hold(&ledger, 0);
+        (outbox, ledger)
+    }
+
+    #[test]
+    fn the_oldest_are_dropped_whole_and_the_account_follows() {
+        let (mut outbox, ledger) = filled(["a", "b", "c", "d"].map(bearable));
+        assert_eq!((outbox.weight(), ledger.bytes()), (4 * 68, 4 * 68));
+        assert_eq!(outbox.drop_oldest(2 * 68, |loss| loss == Loss::Bearable), Taken::default());
+        assert_eq!(gathered(&outbox), b"\x81\x024c\x81\x024d");
+        assert_eq!((outbox.bytes(), ledger.bytes()), (8, 2 * 68));
+        outbox.drop_oldest(0, |_| true);
+        assert_eq!(gathered(&outbox), b"\x81\x024d", "the newest stays");
+        outbox.pop();
+        assert_eq!((ledger.bytes(), outbox.drained_at()), (0, None));
+    }
+
+    #[test]
+    fn an_entry_of_which_something_has_left_is_not_dropped_at_any_cut() {
+        let words = ["first", "second", "third"];
+        let (whole, _) = filled(words.map(bearable));
+        let all = gathered(&whole);
+        let lengths = words.map(|word| word.len() + 3);
+        for cut in 0..all.len() {
+            let (mut outbox, _ledger) = filled(words.map(bearable));
+            outbox.advance(cut);
+            outbox.drop_oldest(0, |_| true);
+            // What the peer gets is whole frames, whatever was dropped.
+            let got = [&all[..cut], &gathered(&outbox)].concat();
+            let begun = if cut == 0 || cut == lengths[0] || cut == lengths[0] + lengths[1] {
+                cut
+            } else if cut < lengths[0] {
+                lengths[0]
+            } else if cut < lengths[0] + lengths[1] {
+                lengths[0] + lengths[1]
+            } else {
+                all.len()
+            };
+            let newest = &all[(lengths[0] + lengths[1]).max(begun)..];
+            assert_eq!(got, [&all[..begun], newest].concat(), "{cut}");
+            assert_eq!(outbox.bytes(), gathered(&outbox).len());
+        }
+    }
+
+    #[test]
+    fn an_empty_outbox_is_not_held_and_whoever_lets_go_of_one_ends_its_account() {
+        let (outbox, ledger) = filled([]);
+        assert_eq!((outbox.drained_at(), ledger.bytes()), (None, 0));
+        let (outbox, ledger) = filled(["a", "b"].map(bearable));
+        let mut moved = Outbox::default();
+        moved.append(outbox);
+        assert_eq!((ledger.bytes(), moved.drained_at()), (0, None));
+        let (mut outbox, ledger) = filled(["a", "b"].map(bearable));
+        outbox.give_up();
+        assert_eq!((ledger.bytes(), ledger.ended()), (0, 1));
+        assert!(outbox.is_empty());
     }
 }

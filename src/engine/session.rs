@@ -12,6 +12,7 @@
 //!       └─────────────────────▶ Closed ◀───────────────────┘
 //! ```
 
+mod budget;
 mod receive;
 
 use std::borrow::Cow;
@@ -29,8 +30,10 @@ use crate::engine::close_reason::WRITE_ERROR;
 use crate::engine::heartbeat::Due;
 use crate::engine::heartbeat::Heartbeat;
 use crate::engine::outbox::Entry;
+use crate::engine::outbox::Loss;
 use crate::engine::pace::Pace;
 use crate::engine::packet::binary_form;
+use crate::engine::session::budget::is_noteworthy;
 use crate::engine::transport::Framing;
 use crate::engine::transport::Polling;
 use crate::engine::transport::Transport;
@@ -48,6 +51,8 @@ pub struct Session {
     pace: Pace,
     /// Somebody listens to the heartbeat.
     is_observed: bool,
+    /// Somebody was told that bytes wait.
+    has_pending: bool,
     state: State,
     config: Config,
     heartbeat: Heartbeat,
@@ -109,6 +114,7 @@ impl Session {
             owner,
             pace: Pace::default(),
             is_observed: false,
+            has_pending: false,
             state: State::Open,
             config,
             heartbeat: Heartbeat::new(&config, now),
@@ -137,6 +143,9 @@ impl Session {
         let mut deadline = self.heartbeat.deadline();
         if let State::Closing { deadline: closing } = self.state {
             deadline = deadline.min(closing);
+        }
+        if let Some(stalled) = self.stall_deadline() {
+            deadline = deadline.min(stalled);
         }
         self.upgrade.as_ref().map_or(deadline, |upgrade| deadline.min(upgrade.next_deadline()))
     }
@@ -211,7 +220,8 @@ impl Session {
     }
 
     /// Puts a message into the outbox, unless the session is not open, or the message is volatile and would have to
-    /// wait. Returns whether it has to be flushed, which is once for all that is sent between two flushes.
+    /// wait. Returns whether it has to be flushed, which is once for all that is sent between two flushes, and whenever more waits than
+    /// may.
     ///
     /// A second volatile message in a turn is dropped because a transport of Engine.IO is not writable again before
     /// the turn ends, however fast the stream takes the first. `packets` are the text and its attachments.
@@ -235,15 +245,21 @@ impl Session {
             Transport::Polling(polling) => polling.has_request(),
             Transport::WebSocket(websocket) => websocket.conn().is_some() && !websocket.is_blocked,
         };
-        let entry = entry(binary_form(&self.config), self.transport.deflater_mut());
-        let is_blocked = self.blocked_bytes().is_some();
+        let mut entry = entry(binary_form(&self.config), self.transport.deflater_mut());
+        if self.transport.deflater_mut().is_some_and(|deflater| deflater.has_context()) {
+            entry = entry.with_loss(Loss::Forbidden);
+        }
+        let is_blocked = self.transport.is_held_up();
         let outbox = self.transport.outbox_mut();
-        let was_empty = outbox.is_empty();
+        let (was_empty, before) = (outbox.is_empty(), outbox.weight());
         outbox.push(entry.first(is_first));
         if is_blocked && follows {
             outbox.extend_batch();
         }
-        was_empty && can_flush
+        if can_flush {
+            return was_empty;
+        }
+        is_noteworthy(before, outbox.weight(), self.config.outbox.limit())
     }
 
     /// The session was opened in this turn: its open packet is under way.
@@ -277,16 +293,6 @@ impl Session {
         match &self.transport {
             Transport::Polling(_) => false,
             Transport::WebSocket(websocket) => websocket.compresses(),
-        }
-    }
-
-    /// How many bytes wait for a stream that takes none for now.
-    pub const fn blocked_bytes(&self) -> Option<usize> {
-        match &self.transport {
-            Transport::WebSocket(websocket) if websocket.is_blocked => {
-                Some(websocket.outbox.bytes())
-            }
-            _ => None,
         }
     }
 
@@ -389,8 +395,9 @@ impl Session {
         }
     }
 
-    /// Until this time nobody may have listened to the peer.
+    /// Until this time nobody may have listened to the peer, nor carried anything to it.
     pub fn unheard_until(&mut self, heard_at: u64) {
+        self.transport.outbox_mut().excuse(heard_at);
         self.heartbeat.unheard_until(heard_at);
     }
 
@@ -402,6 +409,9 @@ impl Session {
                 return self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
             }
             State::Open | State::Closing { .. } => {}
+        }
+        if self.is_stalled(now) {
+            return self.end_stalled(now, events);
         }
         match self.heartbeat.tick(now) {
             Due::Nothing => {}

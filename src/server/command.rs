@@ -7,6 +7,7 @@ mod decode;
 mod survey;
 
 use crate::codec::engine_io::PacketType;
+use crate::config::OutboxBudget;
 use crate::engine::Frame;
 use crate::engine::Watch;
 use crate::hub::Target;
@@ -147,6 +148,13 @@ pub enum Command<'a> {
         /// What to send.
         frame: Frame<'a>,
     },
+    /// Replaces the default budget of a session's outbox.
+    Budget {
+        /// The session.
+        slot: u32,
+        /// What it has from now on.
+        budget: OutboxBudget,
+    },
     /// Chooses what is told of a stream, and whether it is read at all.
     Watch {
         /// The stream.
@@ -214,6 +222,8 @@ pub struct SendFlags {
     pub compress: bool,
     /// Post `SENT` once it is taken.
     pub notify: bool,
+    /// It may be dropped where the oldest have to make room for the newest.
+    pub expendable: bool,
 }
 
 /// One part of a message unit.

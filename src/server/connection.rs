@@ -22,8 +22,6 @@ pub(super) struct Connection {
     pub(super) role: Role,
     /// What JavaScript has not taken of what came from it.
     pub(super) inbound: Inbound,
-    /// The pending bytes that are published for its session are not 0.
-    pub(super) has_pending: bool,
     /// Waits for JavaScript to catch up, so that the stream may be read again.
     resuming: Option<AbortHandle>,
     /// A little input may hold much: see `shard::pieces`.
@@ -60,7 +58,6 @@ impl Connection {
             carrier,
             role,
             inbound,
-            has_pending: false,
             resuming: None,
             is_compressed: false,
             is_held: false,
@@ -271,6 +268,13 @@ impl Connections {
             .filter(|connection| matches!(connection.role, Role::Session(of) if of == slot))
             .map(|connection| connection.conn)
             .collect()
+    }
+
+    /// The streams that are alone and take no bytes for now.
+    pub(super) fn blocked_alone(&self) -> Vec<u32> {
+        let connections = self.connections.iter().flatten();
+        let blocked = connections.filter(|connection| connection.is_blocked_alone());
+        blocked.map(|connection| connection.conn).collect()
     }
 
     /// The streams of one link.

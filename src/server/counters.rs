@@ -1,6 +1,9 @@
 //! What the core holds at a moment, over all links and shards of the process, for tests and for whoever watches it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::engine::Ledger;
 
 /// The counters as read at one moment; taken one by one, so their sum may be off by what changed meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub struct Counters {
     pub rooms: u64,
     /// Broadcasts and multicasts carried out since the process began.
     pub broadcasts: u64,
+    /// Bytes of memory in outboxes that wait; a frame that many sessions share counts once, and as long as it is delivered.
+    pub outbox_bytes: u64,
+    /// Sessions ended since the process began because their clients took too little of what was sent.
+    pub slow_sessions_ended: u64,
 }
 
 /// The counters while the shards change them.
@@ -25,6 +32,8 @@ pub(crate) struct Gauges {
     pub(crate) members: Gauge,
     pub(crate) rooms: Gauge,
     pub(crate) broadcasts: Gauge,
+    /// What waits in the outboxes.
+    pub(crate) outboxes: Arc<Ledger>,
 }
 
 impl Gauges {
@@ -36,6 +45,8 @@ impl Gauges {
             members: self.members.read(),
             rooms: self.rooms.read(),
             broadcasts: self.broadcasts.read(),
+            outbox_bytes: self.outboxes.bytes() as u64,
+            slow_sessions_ended: self.outboxes.ended(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! [`Link::waiting`]. It decides
 //! nothing: commands go unread to all shards, and each takes what is its own.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::codec::websocket::DeflateParameters;
-use crate::engine::Framing;
+use crate::engine::{Framing, Ledger};
 use crate::server::command::{CommandError, Survey};
 use crate::server::counters::Gauges;
 use crate::server::event::EventQueue;
@@ -41,6 +41,10 @@ pub struct Link {
     /// The turn of the event loop that the last commands were given in.
     turn: AtomicU32,
     is_closed: AtomicBool,
+    /// What waits in the outboxes of its sessions.
+    ledger: Arc<Ledger>,
+    /// How many native bytes JavaScript's garbage collector was told of.
+    told_bytes: AtomicI64,
 }
 
 /// What a stream is there for.
@@ -95,9 +99,11 @@ impl Link {
             inboxes,
             events: EventQueue::new(wake, Arc::clone(&slots)),
             slots,
+            ledger: Ledger::part_of(&gauges.outboxes),
             gauges,
             turn: AtomicU32::new(0),
             is_closed: AtomicBool::new(false),
+            told_bytes: AtomicI64::new(0),
         })
     }
 
@@ -244,6 +250,24 @@ impl Link {
             .all(|_| all_done.recv_timeout(limit.saturating_sub(start.elapsed())).is_ok())
     }
 
+    /// By how many bytes of native memory this link holds more or less than the last time that this was not 0: in outboxes that wait, and
+    /// for JavaScript. It is 0 for changes that are not worth the call, so it may be asked often.
+    pub fn native_bytes_change(&self) -> i64 {
+        let bytes = self.ledger.bytes().saturating_add(self.events.undrained_bytes());
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let change = bytes - self.told_bytes.load(Ordering::Relaxed);
+        if change.abs() < MIN_TOLD_BYTES {
+            return 0;
+        }
+        self.told_bytes.store(bytes, Ordering::Relaxed);
+        change
+    }
+
+    /// Sets how many bytes may wait in all outboxes of the process and for JavaScript; `usize::MAX` is no limit.
+    pub fn set_ceiling(&self, bytes: usize) {
+        self.gauges.outboxes.set_ceiling(bytes);
+    }
+
     /// What the core holds at this moment, over all links.
     pub fn counters(&self) -> Counters {
         self.gauges.read()
@@ -281,6 +305,11 @@ impl Link {
         self.is_closed.store(true, Ordering::Release);
     }
 
+    /// Where the outboxes of its sessions are counted.
+    pub(crate) const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
     /// Where shards post events.
     pub(crate) fn events(&self) -> &EventQueue {
         &self.events
@@ -299,12 +328,16 @@ impl Link {
     }
 }
 
+/// A smaller change says nothing to a garbage collector, whose heap is tens of megabytes.
+const MIN_TOLD_BYTES: i64 = 1024 * 1024;
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::{Accept, AcceptStream, Link, Role};
+    use crate::engine::{Entry, Outbox};
     use crate::server::command::CommandError;
     use crate::server::shard::{Inbox, ShardMessage};
     use crate::server::slots::Slots;
@@ -428,6 +461,22 @@ mod tests {
             answer(1);
             assert!(waiting.join().unwrap());
         });
+    }
+
+    #[test]
+    fn native_bytes_are_told_in_coarse_steps() {
+        let bench = Bench::new(1);
+        let mut outbox = Outbox::default();
+        let frames = |len: usize| Entry::raw(vec![0; len].into());
+        outbox.push(frames(1_000_000));
+        outbox.hold(bench.link.ledger(), 0);
+        assert_eq!(bench.link.native_bytes_change(), 0);
+        outbox.push(frames(100_000));
+        let told = bench.link.native_bytes_change();
+        assert!((1_100_000..1_101_000).contains(&told), "{told}");
+        assert_eq!(bench.link.native_bytes_change(), 0);
+        drop(outbox);
+        assert_eq!(bench.link.native_bytes_change(), -told);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod apply;
 mod bridges;
+mod ceiling;
 mod frames;
 mod inline;
 mod pause;
@@ -177,6 +178,8 @@ pub(super) struct Shard {
     stepping: Option<Timer>,
     slots: Arc<Slots>,
     gauges: Arc<Gauges>,
+    /// When it is next looked at whether the outboxes are over the ceiling.
+    next_review: u64,
 }
 
 /// What a shard keeps for one link.
@@ -216,6 +219,7 @@ impl Shard {
             stepping: None,
             slots,
             gauges,
+            next_review: 0,
         }
     }
 
@@ -270,11 +274,24 @@ impl Shard {
                 .into_iter()
                 .find(|&conn| !self.flush_stream(slot, conn, &mut events.writer));
             let Some(session) = self.registry.session_mut(slot) else { return };
-            let Some(conn) = broken else {
-                let deadline = session.next_deadline();
-                return self.arm(Timer::Session(slot), deadline);
-            };
-            session.stream_ended(conn, StreamEnd::WriteFailed, self.now, events);
+            if let Some(conn) = broken {
+                session.stream_ended(conn, StreamEnd::WriteFailed, self.now, events);
+                continue;
+            }
+            if session.is_held_up() {
+                if let Some(Some(state)) = self.links.get(session.owner() as usize) {
+                    session.hold(state.link.ledger(), self.now);
+                }
+                session.keep_to_budget(self.now, events);
+                if session.is_closed() {
+                    continue;
+                }
+            }
+            if let Some(bytes) = session.pending_change(events) {
+                self.slots.set_pending(slot, bytes);
+            }
+            let deadline = session.next_deadline();
+            return self.arm(Timer::Session(slot), deadline);
         }
     }
 
@@ -334,13 +351,22 @@ impl Shard {
         let link = owner.and_then(|owner| link_of(&self.links, owner));
         let blocked_at = link.and_then(|link| link.events().blocked_at());
         let start = self.start.into_std();
+        let mut is_stalled = false;
         self.step(slot, |session, now, events| {
             if let Some(blocked_at) = blocked_at {
                 let heard_at = blocked_at.saturating_duration_since(start).as_millis();
                 session.unheard_until(u64::try_from(heard_at).unwrap_or(u64::MAX));
             }
-            session.tick(now, events);
+            is_stalled = session.is_stalled(now);
+            if is_stalled {
+                session.try_stream();
+            } else {
+                session.tick(now, events);
+            }
         });
+        if is_stalled {
+            self.step(slot, |session, now, events| session.tick(now, events));
+        }
     }
 
     /// Sees to it that `timer` is looked at by `deadline`.

@@ -1,5 +1,6 @@
 //! Sessions stepped by hand: what goes in is written as the peer writes it, what comes out as it would read it.
 
+mod budget;
 mod frames;
 mod polling;
 mod protocol_3;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use super::{Session, StreamEnd};
 use crate::codec::engine_io::{BinaryForm, PacketData, PacketType};
 use crate::codec::websocket::{Opcode, ServerFrames};
-use crate::config::{Config, Protocol};
+use crate::config::{Config, OutboxBudget, OutboxPolicy, Protocol};
 use crate::engine::{CloseReason, Entry, Events, Outbox, Part, Response, WebSocket};
 
 const SLOT: u32 = 7;
@@ -101,6 +102,7 @@ impl Bench {
             ping_timeout_ms: 500,
             upgrade_timeout_ms: 700,
             max_message_bytes: Some(100),
+            outbox: OutboxBudget { max_bytes: Some(1_000), policy: OutboxPolicy::Stalled },
         };
         let session = Session::open(SLOT, 0, config, is_websocket, b"{}", 0);
         Self { session, now: 0, turn: 1, told: Told::default() }

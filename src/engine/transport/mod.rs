@@ -24,6 +24,14 @@ pub(crate) enum Transport {
 
 impl Transport {
     /// What waits to be written.
+    pub(crate) const fn outbox(&self) -> &Outbox {
+        match self {
+            Self::Polling(polling) => &polling.outbox,
+            Self::WebSocket(websocket) => &websocket.outbox,
+        }
+    }
+
+    /// The same, to be changed.
     pub(crate) const fn outbox_mut(&mut self) -> &mut Outbox {
         match self {
             Self::Polling(polling) => &mut polling.outbox,
@@ -36,6 +44,14 @@ impl Transport {
         match self {
             Self::Polling(_) => None,
             Self::WebSocket(websocket) => websocket.deflater_mut(),
+        }
+    }
+
+    /// Whether nothing leaves for now: a stream that takes no more, or no GET that waits.
+    pub(crate) const fn is_held_up(&self) -> bool {
+        match self {
+            Self::Polling(polling) => !polling.has_request(),
+            Self::WebSocket(websocket) => websocket.is_blocked,
         }
     }
 

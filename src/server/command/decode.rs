@@ -2,6 +2,7 @@
 
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
+use crate::config::{OutboxBudget, OutboxPolicy};
 use crate::engine::{Frame, Watch};
 use crate::hub::Target;
 use crate::server::command::{BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags};
@@ -47,7 +48,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=PACKET).contains(&record.kind) {
+    if !(OPEN..=BUDGET).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -136,6 +137,18 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
                 data: fields.bytes(len as usize)?,
             }
         }
+        BUDGET => {
+            let (slot, max_bytes, policy) = (fields.number()?, fields.number()?, fields.number()?);
+            let max_bytes = Some(max_bytes).filter(|&bytes| bytes != UNLIMITED);
+            let policy = match policy {
+                0 => OutboxPolicy::Stalled,
+                1 => OutboxPolicy::Disconnect,
+                2 => OutboxPolicy::DropVolatile,
+                3 => OutboxPolicy::DropOldest,
+                _ => return None,
+            };
+            Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } }
+        }
         _ => return None,
     })
 }
@@ -186,6 +199,7 @@ impl SendFlags {
             volatile: flags & VOLATILE != 0,
             compress: flags & COMPRESS != 0,
             notify: flags & NOTIFY != 0,
+            expendable: flags & EXPENDABLE != 0,
         }
     }
 }
@@ -228,17 +242,19 @@ const RECEIVED: u32 = 18;
 const FRAME: u32 = 19;
 const WATCH: u32 = 20;
 const PACKET: u32 = 21;
+const BUDGET: u32 = 22;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;
 const OPEN_PROTOCOL_3: u32 = 2;
 const OPEN_TEXT_ONLY: u32 = 4;
 
-// Flags of SEND, BROADCAST and MULTICAST; the last one of BROADCAST alone.
+// Flags of SEND, BROADCAST and MULTICAST; FILTERED is of BROADCAST alone.
 const VOLATILE: u32 = 1;
 const COMPRESS: u32 = 2;
 const NOTIFY: u32 = 4;
 const FILTERED: u32 = 8;
+const EXPENDABLE: u32 = 16;
 
 // Flag of CLOSE.
 const DISCARD: u32 = 1;
@@ -256,7 +272,7 @@ const WATCH_HELD: u32 = 8;
 /// In the mask of OBSERVE.
 const OBSERVE_HEARTBEAT: u32 = 1;
 
-/// As `max_payload`: no limit.
+/// As `max_payload`, or as the limit of a budget: no limit.
 const UNLIMITED: u32 = u32::MAX;
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ impl Survey {
                 | Command::Pong { slot }
                 | Command::Received { slot }
                 | Command::MemberAdd { slot, .. }
-                | Command::Observe { slot, .. } => Place::Slot(slot),
+                | Command::Observe { slot, .. }
+                | Command::Budget { slot, .. } => Place::Slot(slot),
                 Command::MemberRemove { .. } | Command::Join { .. } | Command::Leave { .. } => {
                     Place::Everywhere
                 }

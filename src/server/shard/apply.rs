@@ -8,8 +8,11 @@ use std::sync::Arc;
 use crate::codec::engine_io::BinaryForm;
 use crate::codec::websocket::Deflater;
 use crate::config::Config;
+use crate::config::OutboxBudget;
 use crate::config::Protocol;
 use crate::engine::Entry;
+use crate::engine::Ledger;
+use crate::engine::Loss;
 use crate::engine::Part as EnginePart;
 use crate::engine::Registry;
 use crate::engine::Session;
@@ -64,6 +67,7 @@ impl Shard {
                     delivery.deliver(slot, packets, flags, |form, deflater| {
                         Entry::message(engine_parts(parts), form)
                             .flagged(flags.compress, flags.notify)
+                            .with_loss(loss_of(flags))
                             .deflated(deflater)
                     });
                     delivery.count_sent(packets);
@@ -133,6 +137,9 @@ impl Shard {
             Command::Observe { slot, heartbeat } => {
                 self.step_own(owner, slot, |session, _, _| session.observe(heartbeat));
             }
+            Command::Budget { slot, budget } => {
+                self.step_own(owner, slot, |session, _, _| session.set_outbox_budget(budget));
+            }
             Command::BridgeData { conn, bytes, wants_word } => {
                 self.receive_from_bridge(owner, conn, bytes, wants_word);
             }
@@ -166,6 +173,7 @@ impl Shard {
             max_message_bytes: Some(
                 open.max_payload.unwrap_or(MAX_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES),
             ),
+            outbox: OutboxBudget::default(),
         };
         let mut session =
             Session::open(open.slot, owner, config, open.is_websocket, open.handshake, self.now);
@@ -180,8 +188,8 @@ impl Shard {
     fn broadcast(&mut self, owner: u32, broadcast: Broadcast<'_>) {
         self.count_broadcast(owner);
         let packets = broadcast.parts.len();
-        let mut variants = variants(broadcast.parts, broadcast.flags);
         let Some((rooms, mut delivery)) = self.delivery(owner) else { return };
+        let mut variants = variants(broadcast.parts, broadcast.flags, delivery.ledger);
         rooms.broadcast(broadcast.namespace, broadcast.target, |slot| {
             delivery.deliver(slot, packets, broadcast.flags, |form, deflater| {
                 variants.entry(form, deflater)
@@ -193,8 +201,8 @@ impl Shard {
     fn multicast(&mut self, owner: u32, multicast: Multicast<'_>) {
         self.count_broadcast(owner);
         let packets = multicast.parts.len();
-        let mut variants = variants(multicast.parts, multicast.flags);
         let Some((_, mut delivery)) = self.delivery(owner) else { return };
+        let mut variants = variants(multicast.parts, multicast.flags, delivery.ledger);
         for slot in multicast.slots {
             delivery.deliver(slot, packets, multicast.flags, |form, deflater| {
                 variants.entry(form, deflater)
@@ -215,10 +223,12 @@ impl Shard {
 
     /// The rooms of a link, and the means to deliver to its sessions.
     fn delivery(&mut self, owner: u32) -> Option<(&mut Rooms, Delivery<'_>)> {
-        let LinkState { rooms, turn, tally, .. } = self.links.get_mut(owner as usize)?.as_mut()?;
+        let LinkState { rooms, turn, tally, link, .. } = self.links.get_mut(owner as usize)?.as_mut()?;
         let delivery = Delivery {
             owner,
             turn: *turn,
+            now: self.now,
+            ledger: link.ledger(),
             registry: &mut self.registry,
             dirty: &mut self.dirty,
             queued: &mut self.queued,
@@ -289,6 +299,8 @@ impl Shard {
 struct Delivery<'a> {
     owner: u32,
     turn: u32,
+    now: u64,
+    ledger: &'a Arc<Ledger>,
     registry: &'a mut Registry,
     dirty: &'a mut Vec<u32>,
     queued: &'a mut usize,
@@ -321,8 +333,9 @@ impl Delivery<'_> {
         };
         if session.send(self.turn, packets, flags.volatile, counted) {
             self.dirty.push(slot);
-        } else if let Some(bytes) = session.blocked_bytes() {
-            self.slots.set_pending(slot, bytes);
+        } else if session.is_held_up() {
+            session.hold(self.ledger, self.now);
+            self.slots.set_pending(slot, session.pending());
         }
     }
 
@@ -339,11 +352,23 @@ impl Delivery<'_> {
 }
 
 /// The outbox entries of a message unit that goes to many sessions.
-fn variants(
-    parts: Parts<'_>,
+fn variants<'a>(
+    parts: Parts<'a>,
     flags: SendFlags,
-) -> Variants<impl Iterator<Item = EnginePart<'_>> + Clone> {
-    Variants::new(engine_parts(parts), flags.compress, flags.notify)
+    ledger: &Arc<Ledger>,
+) -> Variants<impl Iterator<Item = EnginePart<'a>> + Clone> {
+    let parts = engine_parts(parts);
+    Variants::new(parts, flags.compress, flags.notify, loss_of(flags), Arc::clone(ledger))
+}
+
+const fn loss_of(flags: SendFlags) -> Loss {
+    if flags.volatile {
+        Loss::Expected
+    } else if flags.expendable {
+        Loss::Bearable
+    } else {
+        Loss::Forbidden
+    }
 }
 
 fn engine_parts(parts: Parts<'_>) -> impl Iterator<Item = EnginePart<'_>> + Clone {

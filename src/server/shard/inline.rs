@@ -77,6 +77,7 @@ impl Inbox {
             guard.wake();
             is_done = run(&mut guard);
             guard.flush_dirty();
+            guard.keep_to_ceiling();
         });
         if is_done { Inline::Done { has_events } } else { Inline::NotDone }
     }

@@ -139,6 +139,7 @@ impl Shard {
             let _ = conn;
         }
         self.fire_due();
+        self.keep_to_ceiling();
         for done in barriers {
             // Who asked may have given up waiting.
             let _ = done.send(());

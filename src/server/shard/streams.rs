@@ -259,16 +259,9 @@ impl Shard {
         if notified > 0 {
             writer.sent(slot, notified);
         }
+        #[cfg(unix)]
         if websocket.is_blocked {
-            if let Some(bytes) = session.blocked_bytes() {
-                connection.has_pending = true;
-                self.slots.set_pending(slot, bytes);
-            }
-            #[cfg(unix)]
             self.await_writable(conn);
-        } else if connection.has_pending {
-            connection.has_pending = false;
-            self.slots.set_pending(slot, 0);
         }
         true
     }

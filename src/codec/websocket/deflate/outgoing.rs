@@ -43,6 +43,11 @@ impl Deflater {
         self.compression
     }
 
+    /// Whether what is sent may refer to messages before it, so that none of them can be left out once it is compressed.
+    pub const fn has_context(&self) -> bool {
+        self.history.is_some()
+    }
+
     /// Compresses messages that this connection sends next: see [`deflate_frames`].
     pub fn deflate(&mut self, frames: &[u8]) -> Option<Bytes> {
         deflate(frames, self.compression, self.history.as_mut())

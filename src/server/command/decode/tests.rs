@@ -6,6 +6,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use super::{CommandError, Commands};
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
+use crate::config::{OutboxBudget, OutboxPolicy};
 use crate::engine::{Frame, Watch};
 use crate::server::command::{Broadcast, Command, Multicast, Open, Part, SendFlags};
 use crate::server::record::append_record;
@@ -79,7 +80,7 @@ fn a_session_is_opened_with_its_options() {
 fn message_units_keep_their_parts() {
     let bytes = record(2, 0b101, &[7, 3, 2, 1 << 31, 3 | 1 << 31], b"hi\x01\x02\x03");
     let Command::Send { slot: 7, flags, parts } = decode_one(&bytes) else { panic!("a SEND") };
-    assert_eq!(flags, SendFlags { volatile: true, compress: false, notify: true });
+    assert_eq!(flags, SendFlags { volatile: true, notify: true, ..SendFlags::default() });
     assert_eq!(parts.byte_count(), 5);
     let expected = [Part::Text(b"hi"), Part::Binary(b""), Part::Binary(&[1, 2, 3])];
     assert_eq!(parts.collect::<Vec<_>>(), expected);
@@ -89,7 +90,7 @@ fn message_units_keep_their_parts() {
         panic!("a MULTICAST")
     };
     assert_eq!(slots.collect::<Vec<_>>(), [8, 9]);
-    assert_eq!(flags, SendFlags { volatile: false, compress: true, notify: false });
+    assert_eq!(flags, SendFlags { compress: true, ..SendFlags::default() });
     assert_eq!(parts.collect::<Vec<_>>(), [Part::Text(b"hi")]);
 }
 
@@ -107,6 +108,24 @@ fn a_broadcast_names_four_lists() {
     assert_eq!(target.except_members.len(), 0);
     assert_eq!(flags, SendFlags::default());
     assert_eq!(parts.collect::<Vec<_>>(), [Part::Text(b"hi")]);
+}
+
+#[test]
+fn a_budget_has_a_limit_and_a_policy() {
+    let policies = [
+        OutboxPolicy::Stalled,
+        OutboxPolicy::Disconnect,
+        OutboxPolicy::DropVolatile,
+        OutboxPolicy::DropOldest,
+    ];
+    for (number, policy) in (0..).zip(policies) {
+        let budget = OutboxBudget { max_bytes: Some(9_000), policy };
+        let expected = Command::Budget { slot: 7, budget };
+        assert_eq!(decode_one(&record(21, 0, &[7, 9_000, number], b"")), expected);
+    }
+    let budget = OutboxBudget { max_bytes: None, policy: OutboxPolicy::Stalled };
+    let expected = Command::Budget { slot: 7, budget };
+    assert_eq!(decode_one(&record(21, 0, &[7, u32::MAX, 0], b"")), expected);
 }
 
 #[test]
