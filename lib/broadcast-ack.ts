@@ -10,6 +10,7 @@ import type { Namespace } from "./namespace";
 import type { Packet } from "./parser";
 
 const debug = debugModule("socket.io:broadcast-operator");
+const socketDebug = debugModule("socket.io:socket");
 
 /** Called once with all responses, or with an Error and those that came in time. */
 type Done = (error: Error | null, responses: any) => void;
@@ -111,6 +112,7 @@ export class BroadcastAcks {
     if (waiting.sockets.size === 0) {
       this.waiting.delete(id);
     }
+    socketDebug("calling ack %s with %j", id, args);
     waiting.ack.apply(socket, args);
     return true;
   }

@@ -195,7 +195,7 @@ export class Client<
   writeToEngine(encoded: EncodedPacket, opts: WriteOptions): void {
     const { conn } = this;
     const slot = conn._slot;
-    if (!(slot >= 0) || conn._observed() || !isSendable(encoded)) {
+    if (!(slot >= 0) || conn._observed() || debug.enabled || !isSendable(encoded)) {
       this.writeToConn(encoded, opts);
       return;
     }

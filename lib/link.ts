@@ -3,6 +3,7 @@
  * alive exactly while sessions or streams are open. One per copy and environment (main thread or worker).
  */
 import timers from "node:timers";
+import debugModule from "debug";
 import { runApart, runOutside } from "./async-context";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
@@ -47,6 +48,8 @@ export interface TurnBroadcast {
 const EVENT_CAPACITY = 256 * 1024;
 /** The longest delay of a timer: the keep-alive never has to fire. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;
+/** Namespaces that print what the core alone sees. */
+const LOGS = [debugModule("engine:socket"), debugModule("engine:ws")] as const;
 /** How long `process.exit()` is held up, at the most, for what was emitted just before or is emitted by listeners of `exit`, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
 /** How many batches of events are read then for one command, at the most. */
@@ -66,6 +69,8 @@ export class Link {
   private readonly streams: (StreamSink | undefined)[] = [];
   private readonly keepAlive: NodeJS.Timeout;
   private live = 0;
+  /** The core tells what somebody reads along. */
+  private isLogged = false;
   /** The core has more than the last batch. */
   private hasMore = false;
   /** Events of what this thread itself had done: read as if they had come from outside, never inside of the call that led to them. */
@@ -82,6 +87,7 @@ export class Link {
       () => setImmediate(this.onOwnEvents),
       () => {
         this.broadcasts.length = 0;
+        this.updateLog();
       },
     );
     this.reader = new EventReader(
@@ -111,6 +117,7 @@ export class Link {
 
   /** Reserves a slot and registers its sink; the process stays alive until the session has ended. */
   openSession(sink: SessionSink): number {
+    this.updateLog();
     const slot = this.binding.reserveSlot();
     put(this.sessions, slot, sink);
     this.retain();
@@ -178,6 +185,7 @@ export class Link {
    * starve timers and other I/O.
    */
   private onDoorbell(): void {
+    this.updateLog();
     const { reader } = this;
     const goesOn = reader.hasRest;
     try {
@@ -208,6 +216,15 @@ export class Link {
       }
     }
     return length > 0;
+  }
+
+  /** Looked at with each batch, since nothing tells when `DEBUG` namespaces are switched on or off while the process runs. */
+  private updateLog(): void {
+    const isLogged = LOGS[0].enabled || LOGS[1].enabled;
+    if (isLogged !== this.isLogged) {
+      this.isLogged = isLogged;
+      this.commands.log(isLogged);
+    }
   }
 
   private openStream(conn: number, sink: StreamSink): number {

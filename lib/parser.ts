@@ -54,15 +54,19 @@ export class Encoder extends NpmEncoder {
     }
     const { type, data } = packet;
     if ((type !== PacketType.EVENT && type !== PacketType.ACK) || !hasBinary(data)) {
-      return [this.text(`${type}`, packet, data)];
+      return [this.text(`${type}`, packet)];
     }
     const attachments: unknown[] = [];
     const json = extractAttachments(data, attachments);
     const binaryType = type === PacketType.EVENT ? PacketType.BINARY_EVENT : PacketType.BINARY_ACK;
-    return [this.text(`${binaryType}${attachments.length}-`, packet, json), ...attachments];
+    const { nsp, id } = packet;
+    const { length: count } = attachments;
+    const shown = { type: binaryType, nsp, data: json, id, attachments: count };
+    return [this.text(`${binaryType}${count}-`, shown), ...attachments];
   }
 
-  private text(prefix: string, { nsp, id }: Packet, data: unknown): string {
+  private text(prefix: string, packet: Packet): string {
+    const { nsp, id, data } = packet;
     let text = prefix;
     if (nsp && nsp !== "/") {
       text += `${nsp},`;
@@ -74,7 +78,7 @@ export class Encoder extends NpmEncoder {
       text += JSON.stringify(data, this.transform);
     }
     if (debug.enabled) {
-      debug("encoded as %s", text);
+      debug("encoded %j as %s", packet, text);
     }
     return text;
   }

@@ -388,7 +388,11 @@ export class Socket<
 
   private onevent(packet: Packet): void {
     const event = packet.data || [];
+    if (debug.enabled) {
+      debug("emitting event %j", event);
+    }
     if (packet.id !== undefined && packet.id !== null) {
+      debug("attaching ack callback to event");
       event.push(this.ack(packet.id));
     }
     if (this.notifyAnyListeners(event)) {
@@ -406,6 +410,9 @@ export class Socket<
     let isSent = false;
     return (...args) => {
       if (!isSent) {
+        if (debug.enabled) {
+          debug("sending ack %j", args);
+        }
         this.packet({ id, type: PacketType.ACK, data: args });
         isSent = true;
       }
@@ -416,6 +423,7 @@ export class Socket<
     const id = packet.id as number;
     const ack = this.ownAcks?.get(id);
     if (typeof ack === "function") {
+      debug("calling ack %s with %j", id, packet.data);
       ack.apply(this, packet.data);
       this.acks.delete(id);
     } else if (!this.nsp._broadcastAcks.answer(id, this, packet.data)) {
@@ -432,6 +440,9 @@ export class Socket<
 
   /** Runs the middlewares and then, in the next tick, the listeners. */
   private dispatch(event: Event): void {
+    if (debug.enabled) {
+      debug("dispatching an event %j", event);
+    }
     if (!this.ownMiddlewares?.length) {
       listenerQueue.push(this, event);
       return;

@@ -7,6 +7,7 @@
  */
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
+import { logFrame, logTransport } from "./log";
 import { addressOf } from "./request";
 import type { WebSocketTransport } from "./transports";
 import {
@@ -62,6 +63,7 @@ abstract class Husk implements Carrier {
 
   onConnEnded(): void {
     this.hasEnded = true;
+    logTransport(this, "closed");
     this.transport?.onStreamEnded();
     this.drop();
   }
@@ -85,6 +87,7 @@ abstract class Husk implements Carrier {
   onBridgeDestroy(): void {}
 
   onFrame(opcode: number, payload: Buffer): void {
+    logFrame(opcode, payload);
     this.transport?.onFrame(opcode, payload);
   }
 

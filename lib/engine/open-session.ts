@@ -16,6 +16,7 @@ import {
   responseLines,
 } from "./handshake";
 import { UnseenSocket } from "./husk";
+import { logUpgradeRefusal } from "./log";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
@@ -75,7 +76,7 @@ export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): 
   const upgrade = { ...request, handshake };
   const { sid, transport } = req._query;
   if (transport !== "websocket") {
-    debug("%s does not handle upgrade requests", transport);
+    debug("transport doesn't handle upgraded requests");
     takeStream(upgrade, Role.Refused, undefined);
   } else if (sid) {
     upgradeSession(upgrade, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
@@ -102,6 +103,7 @@ export async function openSession(
   openers.delete(req);
   const protocol = protocolOf(req);
   if (protocol === 3 && !server.opts.allowEIO3) {
+    debug("unsupported protocol version");
     refuse(ERRORS.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
     return undefined;
   }
@@ -114,6 +116,7 @@ export async function openSession(
       throw new Error("the session id is already in use");
     }
   } catch (error) {
+    debug("error while generating an id");
     refuse(ERRORS.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
     return undefined;
   }
@@ -128,6 +131,7 @@ export async function openSession(
       return undefined;
     }
   }
+  debug('handshaking client "%s"', id);
   let transport: Transport;
   try {
     transport = createTransport();
@@ -137,6 +141,7 @@ export async function openSession(
       );
     }
   } catch (error) {
+    debug('error handshaking to transport "%s"', req._query.transport);
     refuse(ERRORS.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
     return undefined;
   }
@@ -180,7 +185,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
 
 function upgradeSession(request: UpgradeRequest, session: Socket | undefined): void {
   if (session === undefined || !session._canUpgrade()) {
-    debug("no session that could be upgraded");
+    logUpgradeRefusal(session);
     takeStream(request, Role.Refused, undefined);
     return;
   }
@@ -211,6 +216,7 @@ function takeStream(
     return undefined; // refused, or a listener has destroyed it
   }
   if (role === Role.Direct) {
+    debug('handshaking client "%s"', session?.id);
     session?._open();
   }
   const slot = session?._slot ?? 0;
@@ -239,6 +245,7 @@ function switchingProtocols(request: UpgradeRequest): string | undefined {
     server.emit("initial_headers", headers, req);
   }
   server.emit("headers", headers, req);
+  debug("writing headers: %j", headers);
   const lines = responseLines(handshake);
   try {
     appendHeaders(lines, headers);

@@ -7,6 +7,7 @@
  * A WebSocket takes a batch; the core reports its packets with SENT, and what was written meanwhile becomes the next batch. A polling
  * transport takes a batch with a parked GET.
  */
+import { logFlush, logSent } from "./log";
 import type { Packet } from "./payload";
 import { encodingFor } from "./poll-response";
 import { PollingTransport } from "./polling";
@@ -118,6 +119,7 @@ export class Outgoing {
     if (buffer.length === 0) {
       return;
     }
+    logFlush();
     session.emit("flush", buffer);
     session.server.emit("flush", session, buffer);
     const { callbacks, bufferedUnits } = this;
@@ -133,6 +135,9 @@ export class Outgoing {
   /** A batch has left: the transport is free again. */
   private release(callbacks: readonly SendCallback[]): void {
     const { current } = this;
+    if (!(current instanceof PollingTransport)) {
+      logSent(); // of a poll it is told with its answer
+    }
     for (const callback of callbacks) {
       callback(current);
     }

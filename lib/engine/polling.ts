@@ -6,17 +6,15 @@
  */
 import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
-import debugModule from "debug";
 import { type DataReceiver, DataRequest } from "./data-request";
 import { hasListeners } from "./lazy-emitter";
+import * as log from "./log";
 import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
 import { deliverBinaryPayload, deliverTextPayload } from "./payload-v3";
 import { acknowledge, respond } from "./poll-response";
 import { type EngineRequest, headerOf } from "./request";
 import type { Session } from "./session";
 import { Transport, type TransportState } from "./transports";
-
-const debug = debugModule("engine:polling");
 
 /** How long an orderly close waits for the GET that takes it; engine.io's value, which the core has too. */
 const CLOSE_TIMEOUT_MS = 30_000;
@@ -145,17 +143,20 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   onPollRequest(req: EngineRequest, res: ServerResponse): void {
     const { session, polls } = this;
     if (this.waiting() !== undefined || polls.length > 1) {
+      log.logOverlap();
       session._failTransport(transportError("overlap from client"));
       res.writeHead(400);
       res.end();
       return;
     }
+    const { hasBacklog } = this;
+    log.logParked(session, hasBacklog);
     const poll = new Poll(this, req, res);
-    poll.isTaken = this.hasBacklog || session.readyState === "closing";
+    poll.isTaken = hasBacklog || session.readyState === "closing";
     this.hasBacklog = false;
     polls.push(poll);
     session._commands.poll(session._slot, poll.number);
-    session._onPollParked();
+    session._onPollParked(hasBacklog);
     if (hasListeners(this)) {
       this.emit("ready");
     }
@@ -180,9 +181,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   onBody(request: DataRequest, body: Buffer): void {
     const { session } = this;
     this.forget(request);
-    if (debug.enabled) {
-      debug("received %j", body.toString("utf8"));
-    }
+    log.logBody(body);
     this.hasReceived = false;
     this.deliverBody(body, hasBinaryContent(request.req));
     if (this.hasReceived && session.readyState === "open") {
@@ -205,6 +204,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   onPolledMessage(data: string | Buffer | undefined): void {
     if (this.session.readyState !== "open") {
+      log.logLatePacket();
       return;
     }
     this.hasReceived = true;
@@ -291,6 +291,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
     this.state = "closed";
     this.dropBody();
+    log.logTransport(this, "closed");
     for (const poll of [...this.polls]) {
       if (poll.isTaken) {
         poll.lastWord = lastWord;
@@ -342,7 +343,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   /** The client says goodbye: the GET that waits is released with a noop, not with the close packet. */
   private onPeerClose(): void {
-    debug("got a close packet");
+    log.logPeerClose();
     if (this.session.readyState === "closing" && this.polls.some((poll) => !poll.isAnswered)) {
       return; // a GET came before it, and the core is telling that one of the close which began here
     }
@@ -353,9 +354,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   private answer(poll: Poll, payload: string | Buffer, compress: boolean): void {
-    if (debug.enabled) {
-      debug("writing %j", payload);
-    }
+    log.logResponse(payload);
     poll.isTaken = true;
     poll.isAnswered = true;
     const compression = compress ? this.httpCompression : false;
@@ -365,6 +364,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       if (index >= 0) {
         this.polls.splice(index, 1);
       }
+      log.logResponded(payload);
       poll.onAnswered?.();
     });
   }

@@ -125,7 +125,7 @@ export class Server extends EventEmitter {
   /** Handles a request, whatever its path. */
   handleRequest(req: IncomingMessage, res: ServerResponse): void {
     if (debug.enabled) {
-      debug("handling %s request %j", req.method, req.url);
+      debug('handling "%s" http request "%s"', req.method, req.url);
     }
     this.prepare(req);
     const request = req as EngineRequest;
@@ -135,6 +135,7 @@ export class Server extends EventEmitter {
         this._reportError(request, code, context);
         abortRequest(res, code, context);
       } else if (request._query.sid) {
+        debug("setting new request for existing client");
         (this.clients[request._query.sid] as Socket).transport.onRequest(request);
       } else {
         const transport = request._query.transport as TransportName;
@@ -217,7 +218,7 @@ export class Server extends EventEmitter {
 
   /** Closes every session at once. New polling sessions are accepted as long as the http server runs. */
   close(): this {
-    debug("closing all sessions");
+    debug("closing all open clients");
     for (const session of Object.values(this.clients)) {
       session.close(true);
     }
@@ -267,6 +268,7 @@ export class Server extends EventEmitter {
     callback: (error?: any) => void,
   ): void {
     if (this.middlewares.length === 0) {
+      debug("no middleware to apply, skipping");
       callback();
     } else {
       runMiddlewares(this.middlewares, req, res, callback);
@@ -275,7 +277,10 @@ export class Server extends EventEmitter {
 
   /** Called by `close` when the sessions are closed: WebSockets are refused from now on. May be replaced. */
   protected cleanup(): void {
-    this.ws?.close();
+    if (this.ws !== undefined) {
+      debug("closing webSocketServer");
+      this.ws.close();
+    }
   }
 
   /** Called by the constructor, and when the http server listens again after a `close`. May be replaced. */

@@ -10,6 +10,7 @@ import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { hasListeners } from "./lazy-emitter";
+import * as log from "./log";
 import { contentOf } from "./message";
 import type { TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
@@ -134,7 +135,9 @@ export abstract class Session extends SessionBase implements SessionSink {
       maxPayload,
     });
     this._stamp(1, true);
+    log.logOpening(json, polling === undefined);
     if (opts.initialPacket) {
+      log.logSending("message", opts.initialPacket);
       this._sendMessage(contentOf(opts.initialPacket), true);
     }
     if (this.server._watchesWrites) {
@@ -151,6 +154,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** A stream that may become the transport. */
   _setCandidate(carrier: StreamCarrier): void {
+    log.logCandidate(carrier);
     this.candidate = carrier;
     this.upgrading = true;
   }
@@ -189,19 +193,25 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   /** A GET was parked: it takes what is buffered. */
-  _onPollParked(): void {
-    this.outgoing?.flush();
+  _onPollParked(hadBacklog: boolean): void {
+    if (this.outgoing?.buffer.length) {
+      this.outgoing.flush();
+    } else {
+      log.logUncountedFlush(this, hadBacklog);
+    }
   }
 
   /** An accepted packet, or `error` for an undecodable one. */
   onPacket(packet: Packet): void {
     if (this._readyState !== "open") {
+      log.logLatePacket();
       return;
     }
     if (packet.type === "message") {
       this._onContent(packet.data);
       return;
     }
+    log.logPacket(this, packet.type);
     if (this.has(WATCHES_PACKETS)) {
       this.emit("packet", packet);
     }
@@ -216,6 +226,9 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** The content of a message has arrived. */
   _onContent(data: string | Buffer | undefined): void {
+    if (debug.enabled) {
+      log.logPacket(this, "message");
+    }
     // An empty text message has no data at all: socket.io's decoder depends on it.
     const content = data === "" ? undefined : data;
     if (this.has(WATCHES_PACKETS)) {
@@ -230,6 +243,8 @@ export abstract class Session extends SessionBase implements SessionSink {
       const { current } = this;
       this._onContent(data);
       tellTransport(current, { type: "message", data });
+    } else {
+      log.logLatePacket();
     }
   }
 
@@ -243,13 +258,16 @@ export abstract class Session extends SessionBase implements SessionSink {
     } else if (reason === "transport error" && description !== "") {
       const { carrier } = this;
       if (description === INVALID_HEARTBEAT) {
+        log.logPacket(this, this.protocol === 3 ? "pong" : "ping");
         this.finish(reason, new Error(description));
       } else {
+        log.logProtocolError();
         this.failTransport(transportError(description));
         carrier?.transport?._onFailed(description);
       }
     } else if (reason === "parse error") {
       const packet: Packet = { type: "error", data: "parser error" };
+      log.logPacket(this, "error");
       if (this.has(WATCHES_PACKETS)) {
         this.emit("packet", packet);
       }
@@ -273,6 +291,9 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     const polling = this.current;
+    if (this.has(UPGRADING)) {
+      log.logNoop(payload);
+    }
     if (!this.has(UNANNOUNCED)) {
       polling._onRespond(request, payload, compress);
       return;
@@ -297,11 +318,11 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onUpgrading(conn: number): void {
     const { candidate } = this;
-    if (
-      candidate?.conn === conn &&
-      this._readyState !== "closed" &&
-      this.listenerCount("upgrading") > 0
-    ) {
+    if (candidate?.conn !== conn || this._readyState === "closed") {
+      return;
+    }
+    log.logProbe();
+    if (this.listenerCount("upgrading") > 0) {
       this.emit("upgrading", this.transportOf(candidate));
     }
   }
@@ -311,8 +332,8 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (candidate?.conn !== conn || this._readyState === "closed") {
       return;
     }
-    debug("the candidate carries the session");
     const polling = this.current as PollingTransport;
+    log.logUpgrade(polling);
     this.candidate = undefined;
     this.carrier = candidate;
     this.current = candidate.transport;
@@ -328,9 +349,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.onMoved();
   }
 
-  onUpgradeFailed(conn: number): void {
+  onUpgradeFailed(conn: number, failure: number): void {
     if (this.candidate?.conn === conn) {
-      debug("the candidate is gone");
+      log.logFailedUpgrade(this.candidate, failure);
       this.candidate = undefined;
       this.upgrading = false;
     }
@@ -339,6 +360,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   onHeartbeat(): void {
     if (this._readyState === "open") {
       const packet: Packet = { type: this.clientHeartbeat };
+      log.logPacket(this, packet.type);
       if (this.has(WATCHES_PACKETS)) {
         this.emit("packet", packet);
       }
@@ -365,6 +387,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Closes the session after what was sent; with `discard` at once. */
   close(discard?: boolean): void {
     if (discard && (this._readyState === "open" || this._readyState === "closing")) {
+      log.logDiscard();
       this._end(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
     }
     if (this._readyState !== "open") {
@@ -376,6 +399,12 @@ export abstract class Session extends SessionBase implements SessionSink {
         ? this.current._beginClose()
         : this.isStreamDrained() && !this.outgoing?.buffer.length;
     this.readyState = "closing";
+    if (debug.enabled) {
+      log.logClose(this.outgoing?.buffer.length ?? 0);
+    }
+    if (!this.outgoing?.buffer.length) {
+      log.logClosing(this.carrier, this.current, endsNow ? "writable" : "not writable");
+    }
     this._commands.close(this._slot, false);
     if (endsNow) {
       this.finish("forced close");
@@ -405,8 +434,11 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** What was buffered is with the transport now: a session that waits to be closed is. */
   _onDrained(): void {
-    if (this._readyState === "closing" && !(this.current instanceof PollingTransport)) {
-      this.finish("forced close");
+    if (this._readyState === "closing") {
+      log.logDrainedClose(this.carrier, this.current);
+      if (!(this.current instanceof PollingTransport)) {
+        this.finish("forced close");
+      }
     }
   }
 
@@ -453,6 +485,8 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** The events of a packet that the core has sent by itself. */
   private emitControlSent(type: "ping" | "pong"): void {
+    const { current } = this;
+    log.logHeartbeat(this, type, !(current instanceof PollingTransport) || current._isWaiting());
     const packet: Packet = { type, options: { compress: true } };
     this.emit("packetCreate", packet);
     this.emit("flush", [packet]);
@@ -477,14 +511,21 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this._readyState === "closed") {
       return;
     }
+    const isFault = reason !== "forced close" && reason !== "transport close";
+    const polling = this.current instanceof PollingTransport ? this.current : undefined;
+    log.logEnding(reason, this.carrier, this.current);
     this.readyState = "closed";
     this.setBit(UPGRADING, false);
-    const polling = this.current instanceof PollingTransport ? this.current : undefined;
-    const isFault = reason !== "forced close" && reason !== "transport close";
+    if (isFault) {
+      log.logClosing(this.carrier, this.current);
+    }
     polling?._end(!isFault);
     this.server._forget(this);
     this.outgoing?.close();
     this.emit("close", reason, description);
+    if (this.candidate !== undefined) {
+      log.logLostCandidate(this.candidate);
+    }
     if (!isFault) {
       polling?._tellEnd();
     }

@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
+import { logSending, logsWrites } from "./log";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import type { Packet } from "./payload";
@@ -171,7 +172,12 @@ export class Socket extends Session {
 
   /** Whether somebody watches the writes of this session, so that they must take {@link Socket.write} with its events. */
   _observed(): boolean {
-    return this.has(WATCHES_WRITES) || this.server._watchesWrites || this.write !== plainWrite;
+    return (
+      this.has(WATCHES_WRITES) ||
+      this.server._watchesWrites ||
+      this.write !== plainWrite ||
+      logsWrites()
+    );
   }
 
   override _sendMessage(content: Content, compress: boolean): void {
@@ -186,6 +192,7 @@ export class Socket extends Session {
     callback: SendCallback | undefined,
   ): void {
     const packets = parts.map((data): Packet => {
+      logSending("message", data);
       const packet: Packet = { type: "message", options };
       if (data) {
         packet.data = data;

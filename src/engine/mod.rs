@@ -17,7 +17,7 @@ mod variants;
 
 pub use close_reason::CloseReason;
 pub(crate) use close_reason::INTERNAL_ERROR;
-pub use event::{Events, Response};
+pub use event::{Events, Response, UpgradeFailure};
 pub use outbox::{Entry, Outbox, Part, Taken};
 pub use registry::Registry;
 pub use session::{Session, StreamEnd};

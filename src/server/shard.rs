@@ -181,6 +181,8 @@ struct LinkState {
     turn: u32,
     /// Its members and rooms, as far as their sessions live here.
     rooms: Rooms,
+    /// Its sessions are told for its log.
+    is_logged: bool,
 }
 
 impl Shard {

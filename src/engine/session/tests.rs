@@ -12,7 +12,9 @@ use super::{Session, StreamEnd};
 use crate::codec::engine_io::{BinaryForm, PacketData};
 use crate::codec::websocket::{Opcode, ServerFrames};
 use crate::config::{Config, Protocol};
-use crate::engine::{CloseReason, Entry, Events, Outbox, Part, Response, WebSocket};
+use crate::engine::{
+    CloseReason, Entry, Events, Outbox, Part, Response, UpgradeFailure, WebSocket,
+};
 
 const SLOT: u32 = 7;
 const CONN: u32 = 3;
@@ -63,7 +65,7 @@ impl Events for Told {
         self.events.push(format!("upgraded {conn}"));
     }
 
-    fn upgrade_failed(&mut self, _: u32, conn: u32) {
+    fn upgrade_failed(&mut self, _: u32, conn: u32, _: UpgradeFailure) {
         self.events.push(format!("upgrade failed {conn}"));
     }
 

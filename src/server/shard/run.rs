@@ -149,7 +149,12 @@ impl Shard {
             state.as_ref().is_some_and(|state| Arc::ptr_eq(&state.link, link))
         };
         let index = self.links.iter().position(is_it).unwrap_or_else(|| {
-            let state = LinkState { link: Arc::clone(link), turn: 0, rooms: Rooms::default() };
+            let state = LinkState {
+                link: Arc::clone(link),
+                turn: 0,
+                rooms: Rooms::default(),
+                is_logged: false,
+            };
             let index = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
             if index == self.links.len() {
                 self.links.push(None);
