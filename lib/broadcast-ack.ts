@@ -112,7 +112,9 @@ export class BroadcastAcks {
     if (waiting.sockets.size === 0) {
       this.waiting.delete(id);
     }
-    socketDebug("calling ack %s with %j", id, args);
+    if (socketDebug.enabled) {
+      socketDebug("calling ack %s with %j", id, args);
+    }
     waiting.ack.apply(socket, args);
     return true;
   }

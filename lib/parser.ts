@@ -179,14 +179,11 @@ export function decodePacket(
     nsp = text.slice(at, end);
     at = end + 1;
   }
-  const packet: Packet = { type, nsp };
+  const packet: Packet = attachments > 0 ? { type, attachments, nsp } : { type, nsp };
   const idEnd = endOfId(text, at);
   if (idEnd > at) {
     packet.id = Number(text.slice(at, idEnd));
     at = idEnd;
-  }
-  if (attachments > 0) {
-    packet.attachments = attachments;
   }
   if (at < text.length) {
     packet.data = payloadOf(type, text.slice(at), transform);

@@ -392,7 +392,9 @@ export class Socket<
       debug("emitting event %j", event);
     }
     if (packet.id !== undefined && packet.id !== null) {
-      debug("attaching ack callback to event");
+      if (debug.enabled) {
+        debug("attaching ack callback to event");
+      }
       event.push(this.ack(packet.id));
     }
     if (this.notifyAnyListeners(event)) {
@@ -423,7 +425,9 @@ export class Socket<
     const id = packet.id as number;
     const ack = this.ownAcks?.get(id);
     if (typeof ack === "function") {
-      debug("calling ack %s with %j", id, packet.data);
+      if (debug.enabled) {
+        debug("calling ack %s with %j", id, packet.data);
+      }
       ack.apply(this, packet.data);
       this.acks.delete(id);
     } else if (!this.nsp._broadcastAcks.answer(id, this, packet.data)) {

@@ -119,7 +119,7 @@ export class Bridge implements Carrier {
   }
 
   onFrame(opcode: number, payload: Buffer): void {
-    logFrame(opcode, payload);
+    logFrame(this, opcode, payload);
     this.transport?.onFrame(opcode, payload);
   }
 

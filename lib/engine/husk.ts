@@ -87,7 +87,7 @@ abstract class Husk implements Carrier {
   onBridgeDestroy(): void {}
 
   onFrame(opcode: number, payload: Buffer): void {
-    logFrame(opcode, payload);
+    logFrame(this, opcode, payload);
     this.transport?.onFrame(opcode, payload);
   }
 

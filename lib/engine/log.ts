@@ -9,6 +9,7 @@ import debugModule from "debug";
 import type { CloseReason } from "../link";
 import type { StreamCarrier } from "./carrier";
 import type { TransportName } from "./options";
+import { PACKET_TYPES } from "./payload";
 import type { PollingTransport } from "./polling";
 import type { Session } from "./session";
 import type { Transport, TransportState } from "./transports";
@@ -26,13 +27,19 @@ const byTransport: Record<TransportName, debugModule.Debugger> = {
 };
 
 /** Payloads that set a GET free: a noop, or the close packet. They are no batch of the session's. */
-const BARE_PAYLOADS = new Set<string | Buffer>(["6", "1:6", "1", "1:1"]);
+const BARE_PAYLOADS = new Set<string | Buffer>(["6", "1", "6\x1e1", "1:6", "1:1", "1:61:1"]);
+
+/** Packets that the core takes over a WebSocket without a word: they say nothing to a server. */
+const IDLE_PACKETS = new Set<string | undefined>(["open", "close", "upgrade", "noop"]);
+const DIGIT_ZERO = 0x30;
 
 /** What a transport is known by. The object that users see may never be made for a stream. */
 type LoggedTransport = StreamCarrier | PollingTransport;
 
 /** The states that were told of transports; all others are open. */
 const states = new WeakMap<LoggedTransport, TransportState>();
+/** The sessions of streams that carry one. */
+const carried = new WeakMap<StreamCarrier, Session>();
 /** Sessions on polling whose ping waits for a GET. */
 const unflushed = new WeakSet<Session>();
 /** Sessions whose pong is awaited, as long as nothing else has come from them. */
@@ -50,17 +57,23 @@ export function logsWrites(): boolean {
 
 /** A packet is given to the session. */
 export function logSending(type: string, data?: unknown): void {
-  socket('sending packet "%s" (%s)', type, data);
+  if (socket.enabled) {
+    socket('sending packet "%s" (%s)', type, data);
+  }
 }
 
 /** The transport takes what is buffered. */
 export function logFlush(): void {
-  socket("flushing buffer to transport");
+  if (socket.enabled) {
+    socket("flushing buffer to transport");
+  }
 }
 
 /** The transport has handed over what it took. */
 export function logSent(): void {
-  socket("executing batch send callback");
+  if (socket.enabled) {
+    socket("executing batch send callback");
+  }
 }
 
 /** The open packet, and what comes with it, which the core sends by itself. */
@@ -111,7 +124,7 @@ export function logHeartbeat(session: Session, type: "ping" | "pong", isTaken: b
   } else {
     logFlush();
     if (session.transport.name !== "polling") {
-      process.nextTick(logSent);
+      logSent();
     }
   }
 }
@@ -121,10 +134,10 @@ export function logOverlap(): void {
   byTransport.polling("request overlap");
 }
 
-/** The body of a POST. */
-export function logBody(body: Buffer): void {
+/** The payload of a POST. */
+export function logPayload(payload: string | Buffer): void {
   if (byTransport.polling.enabled) {
-    byTransport.polling('received "%s"', body.toString("utf8"));
+    byTransport.polling('received "%s"', payload);
   }
 }
 
@@ -151,7 +164,9 @@ export function logUncountedFlush(session: Session, hadBacklog: boolean): void {
 
 /** A GET is answered. */
 export function logResponse(payload: string | Buffer): void {
-  byTransport.polling('writing "%s"', payload);
+  if (byTransport.polling.enabled) {
+    byTransport.polling('writing "%s"', payload);
+  }
 }
 
 /** The answer was given to Node. */
@@ -203,18 +218,34 @@ function logPollingClose(polling: PollingTransport, how?: string): void {
   }
 }
 
-/** A message of a WebSocket, packet or not, as it came. */
-export function logFrame(opcode: number, payload: Buffer): void {
-  if (byTransport.websocket.enabled && (opcode === OPCODE.text || opcode === OPCODE.binary)) {
-    const message = opcode === OPCODE.text ? payload.toString() : payload;
-    byTransport.websocket('received "%s"', message);
+/** A stream carries a session from now on. */
+export function logCarrier(session: Session, carrier: StreamCarrier): void {
+  if (socket.enabled) {
+    carried.set(carrier, session);
   }
 }
 
-/** The same of a WebSocket whose frames are not the core's. */
-export function logMessage(content: Uint8Array, isBinary: boolean): void {
+/** A frame of a WebSocket, as it came: messages are told, packets or not. */
+export function logFrame(carrier: StreamCarrier, opcode: number, payload: Buffer): void {
+  if (opcode === OPCODE.text || opcode === OPCODE.binary) {
+    logMessage(carrier, payload, opcode === OPCODE.binary);
+  }
+}
+
+/** A message of a WebSocket, as it came. */
+export function logMessage(carrier: StreamCarrier, content: Uint8Array, isBinary: boolean): void {
   if (byTransport.websocket.enabled) {
-    logFrame(isBinary ? OPCODE.binary : OPCODE.text, Buffer.from(content));
+    const message = Buffer.from(content);
+    byTransport.websocket('received "%s"', isBinary ? message : message.toString());
+  }
+  const session = isBinary ? undefined : carried.get(carrier);
+  const type = PACKET_TYPES[(content[0] as number) - DIGIT_ZERO];
+  if (session !== undefined && IDLE_PACKETS.has(type)) {
+    if (session.readyState === "open") {
+      logPacket(session, type);
+    } else {
+      logLatePacket();
+    }
   }
 }
 
@@ -273,8 +304,19 @@ export function logCandidate(candidate: StreamCarrier): void {
   socket('might upgrade socket transport from "%s" to "%s"', "polling", nameOf(candidate));
 }
 
+/** A stream was taken only to be refused, so its end is not that of a transport. */
+export function logRefused(carrier: StreamCarrier | undefined): void {
+  if (transport.enabled && carrier !== undefined) {
+    states.set(carrier, "closed");
+  }
+}
+
 /** A stream is refused as the upgrade of a session, or of none. */
-export function logUpgradeRefusal(session: Session | undefined): void {
+export function logUpgradeRefusal(
+  session: Session | undefined,
+  carrier?: StreamCarrier | undefined,
+): void {
+  logRefused(carrier);
   if (session === undefined) {
     engine("upgrade attempt for closed client");
   } else if (session.upgrading) {

@@ -151,7 +151,7 @@ export class MessageBridge implements Carrier {
 
   /** JavaScript reads faster than the core takes messages, so the WebSocket waits for it after every so many bytes. */
   private onMessage(content: Uint8Array, isBinary: boolean): void {
-    logMessage(content, isBinary);
+    logMessage(this, content, isBinary);
     this.unread += content.byteLength + 1;
     const isAhead = this.unread > MAX_UNREAD_BYTES;
     if (isAhead) {

@@ -16,7 +16,7 @@ import {
   responseLines,
 } from "./handshake";
 import { UnseenSocket } from "./husk";
-import { logUpgradeRefusal } from "./log";
+import { logRefused, logUpgradeRefusal } from "./log";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
@@ -76,8 +76,9 @@ export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): 
   const upgrade = { ...request, handshake };
   const { sid, transport } = req._query;
   if (transport !== "websocket") {
+    const carrier = takeStream(upgrade, Role.Refused, undefined);
     debug("transport doesn't handle upgraded requests");
-    takeStream(upgrade, Role.Refused, undefined);
+    logRefused(carrier);
   } else if (sid) {
     upgradeSession(upgrade, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
   } else {
@@ -185,8 +186,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
 
 function upgradeSession(request: UpgradeRequest, session: Socket | undefined): void {
   if (session === undefined || !session._canUpgrade()) {
-    logUpgradeRefusal(session);
-    takeStream(request, Role.Refused, undefined);
+    logUpgradeRefusal(session, takeStream(request, Role.Refused, undefined));
     return;
   }
   const carrier = takeStream(request, Role.Candidate, session);

@@ -181,7 +181,6 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   onBody(request: DataRequest, body: Buffer): void {
     const { session } = this;
     this.forget(request);
-    log.logBody(body);
     this.hasReceived = false;
     this.deliverBody(body, hasBinaryContent(request.req));
     if (this.hasReceived && session.readyState === "open") {
@@ -291,7 +290,6 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
     this.state = "closed";
     this.dropBody();
-    log.logTransport(this, "closed");
     for (const poll of [...this.polls]) {
       if (poll.isTaken) {
         poll.lastWord = lastWord;
@@ -299,6 +297,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
         this.answer(poll, barePayload(this.protocol, lastWord), false);
       }
     }
+    log.logTransport(this, "closed");
     this.onClosed?.();
     if (!isQuiet) {
       this._tellEnd();
@@ -322,6 +321,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   /** Delivers the packets of a POST. */
   protected deliverBody(body: Buffer, isBinary: boolean): void {
     if (isBinary) {
+      log.logPayload(body);
       deliverBinaryPayload(body, this);
     } else {
       this.deliverText(body.toString("utf8"));
@@ -329,6 +329,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   protected deliverText(payload: string): void {
+    log.logPayload(payload);
     if (this.protocol === 3) {
       deliverTextPayload(payload, this);
     } else {

@@ -150,6 +150,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** The stream that carries the session from its beginning. */
   _setCarrier(carrier: StreamCarrier): void {
     this.carrier = carrier;
+    log.logCarrier(this, carrier);
   }
 
   /** A stream that may become the transport. */
@@ -334,6 +335,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     const polling = this.current as PollingTransport;
     log.logUpgrade(polling);
+    log.logCarrier(this, candidate);
     this.candidate = undefined;
     this.carrier = candidate;
     this.current = candidate.transport;
@@ -477,22 +479,27 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     this._commands.pong(this._slot);
     if (this.protocol === 3) {
+      const isTaken = this.takesControl();
       this._stamp(1, true); // the core answers with a pong, which takes a GET that waits
-      this.emitControlSent("pong");
+      this.emitControlSent("pong", isTaken);
     }
     this.emit("heartbeat");
   }
 
   /** The events of a packet that the core has sent by itself. */
-  private emitControlSent(type: "ping" | "pong"): void {
-    const { current } = this;
-    log.logHeartbeat(this, type, !(current instanceof PollingTransport) || current._isWaiting());
+  private emitControlSent(type: "ping" | "pong", isTaken = this.takesControl()): void {
+    log.logHeartbeat(this, type, isTaken);
     const packet: Packet = { type, options: { compress: true } };
     this.emit("packetCreate", packet);
     this.emit("flush", [packet]);
     this.server.emit("flush", this, [packet]);
     this.emit("drain");
     this.server.emit("drain", this);
+  }
+
+  /** Whether the transport takes a packet of the core's own at once. */
+  private takesControl(): boolean {
+    return !(this.current instanceof PollingTransport) || this.current._isWaiting();
   }
 
   /** Called when a WebSocket has replaced the polling transport. */

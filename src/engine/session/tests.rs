@@ -65,8 +65,8 @@ impl Events for Told {
         self.events.push(format!("upgraded {conn}"));
     }
 
-    fn upgrade_failed(&mut self, _: u32, conn: u32, _: UpgradeFailure) {
-        self.events.push(format!("upgrade failed {conn}"));
+    fn upgrade_failed(&mut self, _: u32, conn: u32, failure: UpgradeFailure) {
+        self.events.push(format!("upgrade failed {conn}: {failure:?}"));
     }
 
     fn heartbeat(&mut self, _: u32) {
