@@ -12,6 +12,7 @@ import { packetQueue, queueAlone } from "./delivery";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
 import type { HandshakeRequest } from "./handshake";
+import { refreshSwitches, switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
 import {
   Decoder,
@@ -28,6 +29,7 @@ import type { DisconnectReason } from "./socket-types";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");
+const log = switchOf(debug);
 
 /** Clients of our own engine's sessions, by slot. */
 const clients: (AnyClient | undefined)[] = [];
@@ -195,7 +197,7 @@ export class Client<
   writeToEngine(encoded: EncodedPacket, opts: WriteOptions): void {
     const { conn } = this;
     const slot = conn._slot;
-    if (!(slot >= 0) || conn._observed() || debug.enabled || !isSendable(encoded)) {
+    if (!(slot >= 0) || conn._observed() || log.isOn || !isSendable(encoded)) {
       this.writeToConn(encoded, opts);
       return;
     }
@@ -242,6 +244,7 @@ export class Client<
       }
     } else if (type !== PacketType.CONNECT && type !== PacketType.CONNECT_ERROR) {
       if (conn._slot === undefined) {
+        refreshSwitches(); // an engine that is not ours has no batches
         queueAlone(socket, packet);
       } else {
         packetQueue.push(socket, packet);

@@ -7,6 +7,7 @@ import debugModule from "debug";
 import { runApart, runOutside } from "./async-context";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
+import { refreshSwitches, switchOf } from "./log-switch";
 import {
   type BindingLink,
   type Counters,
@@ -49,7 +50,8 @@ const EVENT_CAPACITY = 256 * 1024;
 /** The longest delay of a timer: the keep-alive never has to fire. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;
 /** Namespaces that print what the core alone sees. */
-const LOGS = [debugModule("engine:socket"), debugModule("engine:ws")] as const;
+const sessionLog = switchOf(debugModule("engine:socket"));
+const frameLog = switchOf(debugModule("engine:ws"));
 /** How long `process.exit()` is held up, at the most, for what was emitted just before or is emitted by listeners of `exit`, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
 /** How many batches of events are read then for one command, at the most. */
@@ -220,7 +222,8 @@ export class Link {
 
   /** Looked at with each batch, since nothing tells when `DEBUG` namespaces are switched on or off while the process runs. */
   private updateLog(): void {
-    const isLogged = LOGS[0].enabled || LOGS[1].enabled;
+    refreshSwitches();
+    const isLogged = sessionLog.isOn || frameLog.isOn;
     if (isLogged !== this.isLogged) {
       this.isLogged = isLogged;
       this.commands.log(isLogged);

@@ -13,6 +13,7 @@ import { Client, clientOfSlot } from "./client";
 import { COMPRESS, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import { currentLink } from "./link";
+import { switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
 import type { Packet } from "./parser";
 import { RoomIndex } from "./room-index";
@@ -48,7 +49,8 @@ interface OpenAdapter extends EventEmitter {
 }
 
 /** Namespaces that print what becomes of each copy of a broadcast, so that JavaScript has to see it. */
-const LOGS = [debugModule("engine:socket"), debugModule("socket.io:client")] as const;
+const engineLog = switchOf(debugModule("engine:socket"));
+const clientLog = switchOf(debugModule("socket.io:client"));
 
 /** More broadcasts than this of one turn are not told apart when somebody reads `writable`. */
 const MAX_TURN_BROADCASTS = 1024;
@@ -292,7 +294,7 @@ function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
     Socket.prototype.notifyOutgoingListeners === plain.notifyOutgoingListeners &&
     Client.prototype.writeToEngine === plain.writeToEngine &&
     !adapter.nsp.server.engine?._watchesWrites &&
-    !LOGS[0].enabled &&
-    !LOGS[1].enabled
+    !engineLog.isOn &&
+    !clientLog.isOn
   );
 }

@@ -15,11 +15,13 @@ import {
   protocol,
 } from "socket.io-parser";
 import { extractAttachments, hasBinary, insertAttachments, isBinary } from "./attachments";
+import { switchOf } from "./log-switch";
 import { RESERVED_EVENTS } from "./socket-types";
 
 export { isPacketValid, type Packet, PacketType, protocol };
 
 const debug = debugModule("socket.io-parser");
+const log = switchOf(debug);
 
 /** How JSON is changed on its way, as in `JSON.stringify` and `JSON.parse`. */
 type JsonTransform = (this: any, key: string, value: any) => any;
@@ -49,7 +51,7 @@ export class Encoder extends NpmEncoder {
    * @throws what `JSON.stringify` throws, such as a TypeError for a BigInt, and a RangeError for data that contains itself
    */
   override encode(packet: Packet): any[] {
-    if (debug.enabled) {
+    if (log.isOn) {
       debug("encoding packet %j", packet);
     }
     const { type, data } = packet;
@@ -77,7 +79,7 @@ export class Encoder extends NpmEncoder {
     if (data !== undefined && data !== null) {
       text += JSON.stringify(data, this.transform);
     }
-    if (debug.enabled) {
+    if (log.isOn) {
       debug("encoded %j as %s", packet, text);
     }
     return text;
@@ -188,7 +190,7 @@ export function decodePacket(
   if (at < text.length) {
     packet.data = payloadOf(type, text.slice(at), transform);
   }
-  if (debug.enabled) {
+  if (log.isOn) {
     debug("decoded %s as %j", text, packet);
   }
   return packet;

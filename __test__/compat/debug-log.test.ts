@@ -198,7 +198,7 @@ const TALKS: Record<string, LogTalk> = {
     },
   },
   "the heartbeat over WebSocket": {
-    options: { pingInterval: 100, pingTimeout: 2_000 },
+    options: { pingInterval: 400, pingTimeout: 2_000 },
     talk: async ({ port, logged }) => {
       const peer = await RawWebSocket.join(port);
       await peer.expectText("2");
@@ -211,7 +211,7 @@ const TALKS: Record<string, LogTalk> = {
     },
   },
   "the heartbeat on polling": {
-    options: { pingInterval: 100, pingTimeout: 2_000 },
+    options: { pingInterval: 400, pingTimeout: 2_000 },
     talk: async (server) => {
       const peer = await PollingPeer.join(server.port);
       await peer.poll();

@@ -7,6 +7,7 @@
  */
 import debugModule from "debug";
 import type { CloseReason } from "../link";
+import { switchOf } from "../log-switch";
 import type { StreamCarrier } from "./carrier";
 import type { TransportName } from "./options";
 import { PACKET_TYPES } from "./payload";
@@ -25,6 +26,10 @@ const byTransport: Record<TransportName, debugModule.Debugger> = {
   websocket: debugModule("engine:ws"),
   webtransport: debugModule("engine:webtransport"),
 };
+
+/** What is looked at with every message. */
+const socketLog = switchOf(socket);
+const pollingLog = switchOf(byTransport.polling);
 
 /** Payloads that set a GET free: a noop, or the close packet. They are no batch of the session's. */
 const BARE_PAYLOADS = new Set<string | Buffer>(["6", "1", "6\x1e1", "1:6", "1:1", "1:61:1"]);
@@ -52,33 +57,33 @@ function nameOf(known: LoggedTransport): TransportName {
 
 /** Whether each write is to be told, so that it has to take the way on which JavaScript sees it leave. */
 export function logsWrites(): boolean {
-  return socket.enabled;
+  return socketLog.isOn;
 }
 
 /** A packet is given to the session. */
 export function logSending(type: string, data?: unknown): void {
-  if (socket.enabled) {
+  if (socketLog.isOn) {
     socket('sending packet "%s" (%s)', type, data);
   }
 }
 
 /** The transport takes what is buffered. */
 export function logFlush(): void {
-  if (socket.enabled) {
+  if (socketLog.isOn) {
     socket("flushing buffer to transport");
   }
 }
 
 /** The transport has handed over what it took. */
 export function logSent(): void {
-  if (socket.enabled) {
+  if (socketLog.isOn) {
     socket("executing batch send callback");
   }
 }
 
 /** The open packet, and what comes with it, which the core sends by itself. */
 export function logOpening(handshake: string, isDirect: boolean): void {
-  if (socket.enabled) {
+  if (socketLog.isOn) {
     logSending("open", handshake);
     if (isDirect) {
       logFlush();
@@ -89,7 +94,7 @@ export function logOpening(handshake: string, isDirect: boolean): void {
 
 /** A packet of the peer was accepted, or was none (`error`). */
 export function logPacket(session: Session, type: string | undefined): void {
-  if (!socket.enabled) {
+  if (!socketLog.isOn) {
     return;
   }
   socket(`received packet ${type}`);
@@ -110,7 +115,7 @@ export function logLatePacket(): void {
 
 /** The core has put its half of the heartbeat into the outbox. `isTaken` says whether the transport takes it at once. */
 export function logHeartbeat(session: Session, type: "ping" | "pong", isTaken: boolean): void {
-  if (!socket.enabled) {
+  if (!socketLog.isOn) {
     return;
   }
   if (type === "ping") {
@@ -136,7 +141,7 @@ export function logOverlap(): void {
 
 /** The payload of a POST. */
 export function logPayload(payload: string | Buffer): void {
-  if (byTransport.polling.enabled) {
+  if (pollingLog.isOn) {
     byTransport.polling('received "%s"', payload);
   }
 }
@@ -148,6 +153,9 @@ export function logPeerClose(): void {
 
 /** A GET was parked. `hadBacklog` says that something waited for it. */
 export function logParked(session: Session, hadBacklog: boolean): void {
+  if (!pollingLog.isOn) {
+    return;
+  }
   byTransport.polling("setting request");
   if (session.readyState === "closing" && !hadBacklog) {
     byTransport.polling("triggering empty send to append close packet");
@@ -164,14 +172,14 @@ export function logUncountedFlush(session: Session, hadBacklog: boolean): void {
 
 /** A GET is answered. */
 export function logResponse(payload: string | Buffer): void {
-  if (byTransport.polling.enabled) {
+  if (pollingLog.isOn) {
     byTransport.polling('writing "%s"', payload);
   }
 }
 
 /** The answer was given to Node. */
 export function logResponded(payload: string | Buffer): void {
-  if (socket.enabled && !BARE_PAYLOADS.has(payload)) {
+  if (socketLog.isOn && !BARE_PAYLOADS.has(payload)) {
     logSent();
   }
 }
@@ -220,7 +228,7 @@ function logPollingClose(polling: PollingTransport, how?: string): void {
 
 /** A stream carries a session from now on. */
 export function logCarrier(session: Session, carrier: StreamCarrier): void {
-  if (socket.enabled) {
+  if (socketLog.isOn) {
     carried.set(carrier, session);
   }
 }

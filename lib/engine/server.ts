@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import cors, { type CorsRequest } from "cors";
 import debugModule from "debug";
 import { currentLink, type Link } from "../link";
+import { refreshSwitches } from "../log-switch";
 import { attachEngine, computePath } from "./attach";
 import { deflateOptions } from "./deflate";
 import {
@@ -124,6 +125,7 @@ export class Server extends EventEmitter {
 
   /** Handles a request, whatever its path. */
   handleRequest(req: IncomingMessage, res: ServerResponse): void {
+    refreshSwitches();
     if (debug.enabled) {
       debug('handling "%s" http request "%s"', req.method, req.url);
     }
@@ -149,6 +151,7 @@ export class Server extends EventEmitter {
 
   /** Handles an upgrade request, whatever its path. Any Duplex will do; `head` is what came with the request. */
   handleUpgrade(req: IncomingMessage, stream: Duplex, head: Buffer): void {
+    refreshSwitches();
     this.prepare(req);
     const request = req as EngineRequest;
     stream.on("error", destroyOnError);

@@ -227,9 +227,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** The content of a message has arrived. */
   _onContent(data: string | Buffer | undefined): void {
-    if (debug.enabled) {
-      log.logPacket(this, "message");
-    }
+    log.logPacket(this, "message");
     // An empty text message has no data at all: socket.io's decoder depends on it.
     const content = data === "" ? undefined : data;
     if (this.has(WATCHES_PACKETS)) {
