@@ -375,9 +375,10 @@ describeBoth("debug log", ({ name }) => {
     const peer = await RawWebSocket.join(port);
     await peer.expectText("2");
     peer.send("3");
-    await ask(peer, '420["question",5]');
+    peer.send('420["question",5]');
+    await read(peer, "430");
   };
-  const options = { pingInterval: 50, pingTimeout: 2_000 };
+  const options = { pingInterval: 500, pingTimeout: 5_000 };
 
   it("nothing is printed without DEBUG", async () => {
     expect(await rawLogOf(name, { namespaces: "", options, talk })).toBe("");
@@ -419,7 +420,7 @@ describeBoth("debug log", ({ name }) => {
   it("what is switched on while the process runs is printed for sessions that are open, and not once it is off again", async () => {
     const lines = await logOf(name, {
       namespaces: "",
-      options: { pingInterval: 50, pingTimeout: 5_000 },
+      options: { pingInterval: 1_000, pingTimeout: 5_000 },
       talk: async ({ port, order, logged }) => {
         const peer = await RawWebSocket.join(port);
         const polling = await PollingPeer.join(port);
@@ -444,7 +445,7 @@ describeBoth("debug log", ({ name }) => {
   it("heartbeats are printed at once when they are switched on in a server where nothing else happens", async () => {
     const lines = await logOf(name, {
       namespaces: "",
-      options: { pingInterval: 50, pingTimeout: 5_000 },
+      options: { pingInterval: 500, pingTimeout: 5_000 },
       talk: async ({ port, order }) => {
         const peer = await RawWebSocket.join(port);
         await peer.expectText("2");
