@@ -5,7 +5,9 @@
 use sio::codec::engine_io::{PacketData, PacketType};
 use sio::codec::websocket::{Opcode, ServerFrames, accept_key, switching_protocols};
 use sio::config::{Config, Protocol};
-use sio::engine::{CloseReason, Entry, Events, Part, Response, Session, StreamEnd, WebSocket};
+use sio::engine::{
+    CloseReason, Entry, Events, Part, Response, Session, StreamEnd, UpgradeFailure, WebSocket,
+};
 
 /// The opening handshake: lines of text are a key, a subprotocol, and headers as `name:value`. What goes out has as many
 /// lines as were asked for, whatever is in them.
@@ -132,7 +134,7 @@ impl Events for Log {
         self.events.push(format!("upgraded {conn}"));
     }
 
-    fn upgrade_failed(&mut self, _: u32, conn: u32) {
+    fn upgrade_failed(&mut self, _: u32, conn: u32, _: UpgradeFailure) {
         self.events.push(format!("failed {conn}"));
     }
 

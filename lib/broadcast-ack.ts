@@ -6,10 +6,13 @@
 import debugModule from "debug";
 import type { Adapter, BroadcastOptions, SocketId } from "socket.io-adapter";
 import type { OperatorFlags } from "./broadcast-operator";
+import { switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
 import type { Packet } from "./parser";
 
 const debug = debugModule("socket.io:broadcast-operator");
+const socketDebug = debugModule("socket.io:socket");
+const socketLog = switchOf(socketDebug);
 
 /** Called once with all responses, or with an Error and those that came in time. */
 type Done = (error: Error | null, responses: any) => void;
@@ -110,6 +113,9 @@ export class BroadcastAcks {
     }
     if (waiting.sockets.size === 0) {
       this.waiting.delete(id);
+    }
+    if (socketLog.isOn) {
+      socketDebug("calling ack %s with %j", id, args);
     }
     waiting.ack.apply(socket, args);
     return true;

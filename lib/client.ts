@@ -13,6 +13,7 @@ import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-pac
 import type { Socket as EngineSocket } from "./engine";
 import { expendableFlag } from "./expendable";
 import type { HandshakeRequest } from "./handshake";
+import { refreshSwitches, switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
 import {
   Decoder,
@@ -30,6 +31,7 @@ import type { EventsMap } from "./typed-events";
 import { abandonUndecided } from "./undecided-sockets";
 
 const debug = debugModule("socket.io:client");
+const log = switchOf(debug);
 
 /** Clients of our own engine's sessions, by slot. */
 const clients: (AnyClient | undefined)[] = [];
@@ -212,7 +214,7 @@ export class Client<
   writeToEngine(encoded: EncodedPacket, opts: WriteOptions): void {
     const { conn } = this;
     const slot = conn._slot;
-    if (!(slot >= 0) || conn._observed() || !isSendable(encoded)) {
+    if (!(slot >= 0) || conn._observed() || log.isOn || !isSendable(encoded)) {
       this.writeToConn(encoded, opts);
       return;
     }
@@ -262,6 +264,7 @@ export class Client<
       }
     } else if (type !== PacketType.CONNECT && type !== PacketType.CONNECT_ERROR) {
       if (conn._slot === undefined) {
+        refreshSwitches(); // an engine that is not ours has no batches
         queueAlone(socket, packet);
       } else {
         packetQueue.push(socket, packet);

@@ -83,6 +83,7 @@ export const KIND = {
   watch: 20,
   packet: 21,
   budget: 22,
+  log: 23,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -290,6 +291,11 @@ export class CommandWriter extends CommandBuffer {
   /** Chooses which frames of the peer are told (`FRAME`), and whether the stream is read at all. */
   watch(conn: number, mask: number): void {
     this.one(KIND.watch, mask, conn);
+  }
+
+  /** Chooses whether the heartbeat, and the messages of WebSockets as they came, are told of all sessions (`HEARTBEAT`, `PING_SENT`, `FRAME`). */
+  log(isOn: boolean): void {
+    this.one(KIND.log, 0, isOn ? 1 : 0);
   }
 
   /** Drops a stream at once: its husk was destroyed, or its Duplex is closed. */

@@ -29,7 +29,7 @@ export interface SessionSink {
   /** The candidate now carries the session. */
   onUpgraded(conn: number): void;
   /** The candidate is gone; the session stays on polling. */
-  onUpgradeFailed(conn: number): void;
+  onUpgradeFailed(conn: number, failure: number): void;
   /** The client's half of the heartbeat came over the WebSocket (observed sessions). */
   onHeartbeat(): void;
   /** A packet came over the WebSocket that means nothing to a server (observed sessions). `digit` names its type. */
@@ -241,7 +241,7 @@ export class EventReader {
         session.onUpgraded(argument);
         break;
       case EVENT.upgradeFailed:
-        session.onUpgradeFailed(argument);
+        session.onUpgradeFailed(argument, flags);
         break;
       case EVENT.heartbeat:
         session.onHeartbeat();

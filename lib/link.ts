@@ -3,10 +3,12 @@
  * alive exactly while sessions or streams are open. One per copy and environment (main thread or worker).
  */
 import timers from "node:timers";
+import debugModule from "debug";
 import { runApart, runOutside } from "./async-context";
 import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
+import { refreshSwitches, switchOf } from "./log-switch";
 import {
   type BindingLink,
   type CoreMetrics,
@@ -53,6 +55,9 @@ export interface TurnBroadcast {
 const EVENT_CAPACITY = 256 * 1024;
 /** The longest delay of a timer: the keep-alive never has to fire. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;
+/** Namespaces that print what the core alone sees. */
+const sessionLog = switchOf(debugModule("engine:socket"));
+const frameLog = switchOf(debugModule("engine:ws"));
 /** How long `process.exit()` is held up, at the most, for what was emitted just before or is emitted by listeners of `exit`, in milliseconds. */
 const EXIT_FLUSH_MS = 200;
 /** How long the core may take to say what waits for a session whose peer does not read: it is asked once, when somebody first wants to know. */
@@ -82,6 +87,8 @@ export class Link {
   private readonly streams: (StreamSink | undefined)[] = [];
   private readonly keepAlive: NodeJS.Timeout;
   private live = 0;
+  /** The core tells what somebody reads along. */
+  private isLogged = false;
   /** The core has more than the last batch. */
   private hasMore = false;
   /** Events of what this thread itself had done: read as if they had come from outside, never inside of the call that led to them. */
@@ -126,6 +133,7 @@ export class Link {
 
   /** Reserves a slot and registers its sink; the process stays alive until the session has ended. */
   openSession(sink: SessionSink): number {
+    this.updateLog();
     const slot = this.binding.reserveSlot();
     put(this.sessions, slot, sink);
     this.retain();
@@ -201,6 +209,7 @@ export class Link {
   }
 
   private onTurnEnd(followsAtOnce: boolean): void {
+    this.updateLog();
     if (this.broadcasts.length > 0 || this.earlierBroadcasts.length > 0) {
       this.earlierBroadcasts = followsAtOnce ? this.broadcasts : [];
       this.broadcasts = [];
@@ -231,6 +240,7 @@ export class Link {
    * starve timers and other I/O.
    */
   private onDoorbell(): void {
+    this.updateLog();
     const { reader } = this;
     const goesOn = reader.hasRest;
     try {
@@ -261,6 +271,16 @@ export class Link {
       }
     }
     return length > 0;
+  }
+
+  /** Looked at with each batch, since nothing tells when `DEBUG` namespaces are switched on or off while the process runs. */
+  private updateLog(): void {
+    refreshSwitches();
+    const isLogged = sessionLog.isOn || frameLog.isOn;
+    if (isLogged !== this.isLogged) {
+      this.isLogged = isLogged;
+      this.commands.log(isLogged);
+    }
   }
 
   private openStream(conn: number, sink: StreamSink): number {

@@ -7,12 +7,14 @@
  * served one by one, as npm's adapter does with all. If a method that counts here has been patched by somebody, npm's way is taken.
  */
 import type { EventEmitter } from "node:events";
+import debugModule from "debug";
 import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
 import { Client, clientOfSlot } from "./client";
 import { COMPRESS, packetsOf, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import { expendableFlag } from "./expendable";
 import { currentLink } from "./link";
+import { switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
 import type { Packet } from "./parser";
 import { RoomIndex } from "./room-index";
@@ -46,6 +48,10 @@ interface OpenAdapter extends EventEmitter {
   _encode(packet: Packet, packetOpts: WriteOptions): EncodedPacket;
   apply(opts: BroadcastOptions, callback: Serve): void;
 }
+
+/** Namespaces that print what becomes of each copy of a broadcast, so that JavaScript has to see it. */
+const engineLog = switchOf(debugModule("engine:socket"));
+const clientLog = switchOf(debugModule("socket.io:client"));
 
 /** More broadcasts than this of one turn are not told apart when somebody reads `writable`. */
 const MAX_TURN_BROADCASTS = 1024;
@@ -276,7 +282,7 @@ const plain = {
   writeToEngine: Client.prototype.writeToEngine,
 };
 
-/** Whether nobody has patched one of these, on npm's class or on the adapter, and nobody watches all writes of the engine. */
+/** Whether nobody has patched one of these, on npm's class or on the adapter, and nobody watches or logs all writes of the engine. */
 function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
   return (
     npm.addAll === plain.addAll &&
@@ -293,6 +299,8 @@ function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
     adapter.addAll === own.addAll &&
     Socket.prototype.notifyOutgoingListeners === plain.notifyOutgoingListeners &&
     Client.prototype.writeToEngine === plain.writeToEngine &&
-    !adapter.nsp.server.engine?._watchesWrites
+    !adapter.nsp.server.engine?._watchesWrites &&
+    !engineLog.isOn &&
+    !clientLog.isOn
   );
 }

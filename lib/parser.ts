@@ -15,11 +15,13 @@ import {
   protocol,
 } from "socket.io-parser";
 import { extractAttachments, hasBinary, insertAttachments, isBinary } from "./attachments";
+import { switchOf } from "./log-switch";
 import { RESERVED_EVENTS } from "./socket-types";
 
 export { isPacketValid, type Packet, PacketType, protocol };
 
 const debug = debugModule("socket.io-parser");
+const log = switchOf(debug);
 
 /** How JSON is changed on its way, as in `JSON.stringify` and `JSON.parse`. */
 type JsonTransform = (this: any, key: string, value: any) => any;
@@ -49,20 +51,24 @@ export class Encoder extends NpmEncoder {
    * @throws what `JSON.stringify` throws, such as a TypeError for a BigInt, and a RangeError for data that contains itself
    */
   override encode(packet: Packet): any[] {
-    if (debug.enabled) {
+    if (log.isOn) {
       debug("encoding packet %j", packet);
     }
     const { type, data } = packet;
     if ((type !== PacketType.EVENT && type !== PacketType.ACK) || !hasBinary(data)) {
-      return [this.text(`${type}`, packet, data)];
+      return [this.text(`${type}`, packet)];
     }
     const attachments: unknown[] = [];
     const json = extractAttachments(data, attachments);
     const binaryType = type === PacketType.EVENT ? PacketType.BINARY_EVENT : PacketType.BINARY_ACK;
-    return [this.text(`${binaryType}${attachments.length}-`, packet, json), ...attachments];
+    const { nsp, id } = packet;
+    const { length: count } = attachments;
+    const shown = { type: binaryType, nsp, data: json, id, attachments: count };
+    return [this.text(`${binaryType}${count}-`, shown), ...attachments];
   }
 
-  private text(prefix: string, { nsp, id }: Packet, data: unknown): string {
+  private text(prefix: string, packet: Packet): string {
+    const { nsp, id, data } = packet;
     let text = prefix;
     if (nsp && nsp !== "/") {
       text += `${nsp},`;
@@ -73,8 +79,8 @@ export class Encoder extends NpmEncoder {
     if (data !== undefined && data !== null) {
       text += JSON.stringify(data, this.transform);
     }
-    if (debug.enabled) {
-      debug("encoded as %s", text);
+    if (log.isOn) {
+      debug("encoded %j as %s", packet, text);
     }
     return text;
   }
@@ -175,19 +181,16 @@ export function decodePacket(
     nsp = text.slice(at, end);
     at = end + 1;
   }
-  const packet: Packet = { type, nsp };
+  const packet: Packet = attachments > 0 ? { type, attachments, nsp } : { type, nsp };
   const idEnd = endOfId(text, at);
   if (idEnd > at) {
     packet.id = Number(text.slice(at, idEnd));
     at = idEnd;
   }
-  if (attachments > 0) {
-    packet.attachments = attachments;
-  }
   if (at < text.length) {
     packet.data = payloadOf(type, text.slice(at), transform);
   }
-  if (debug.enabled) {
+  if (log.isOn) {
     debug("decoded %s as %j", text, packet);
   }
   return packet;

@@ -222,12 +222,14 @@ export class Server<
       );
     }
     const port = portOf(srv);
+    if (port !== undefined) {
+      debug("creating http server and binding to %d", port);
+    }
     const httpServer = port === undefined ? (srv as TServerInstance) : emptyServer();
     Object.assign(opts, this.opts);
     opts.path = opts.path || this._path;
     this.initEngine(httpServer, opts);
     if (port !== undefined) {
-      debug("binding to %d", port);
       httpServer.listen(port); // last: options that are refused leave nothing behind that listens
     }
     return this;
@@ -398,8 +400,14 @@ export class Server<
           return;
         }
         const known = this._nsps.get(name); // made while the parent was thinking
-        debug("dynamic namespace %s %s", name, known ? "already exists" : "is created");
-        fn(known ?? parent.createChild(name));
+        if (known) {
+          debug("dynamic namespace %s already exists", name);
+          fn(known);
+          return;
+        }
+        const child = parent.createChild(name);
+        debug("dynamic namespace %s was created", name);
+        fn(child);
       });
     };
     ask();
@@ -466,7 +474,7 @@ export class Server<
   /** Makes an engine on an http server, and puts the files of the client before it. */
   private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): void {
     if (debug.enabled) {
-      debug("creating engine with opts %j", opts);
+      debug("creating engine.io instance with opts %j", opts);
     }
     this.eio = attach(srv as Parameters<typeof attach>[0], opts);
     if (this._serveClient) {

@@ -15,6 +15,7 @@ import type { WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
 import { generateSessionId } from "./engine/session-id";
 import { buildHandshake, type HandshakeRequest } from "./handshake";
+import { switchOf } from "./log-switch";
 import { runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
 import type { NativeBroadcaster } from "./native-broadcast";
@@ -38,6 +39,7 @@ import type {
 export type { Event } from "./socket-state";
 
 const debug = debugModule("socket.io:socket");
+const log = switchOf(debug);
 
 /** After these the state of the socket is kept for a client that comes back, if recovery is on. */
 const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
@@ -176,7 +178,9 @@ export class Socket<
     const packet = { type: PacketType.EVENT, data } as Packet;
     if (typeof data[data.length - 1] === "function") {
       const id = this.nsp._ids++;
-      debug("emitting packet with ack id %d", id);
+      if (log.isOn) {
+        debug("emitting packet with ack id %d", id);
+      }
       this.registerAckCallback(id, data.pop());
       packet.id = id;
     }
@@ -257,7 +261,9 @@ export class Socket<
    * @returns nothing, or a promise, as the adapter has it
    */
   join(rooms: Room | Array<Room>): Promise<void> | void {
-    debug("join room %s", rooms);
+    if (log.isOn) {
+      debug("join room %s", rooms);
+    }
     return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]));
   }
 
@@ -267,7 +273,9 @@ export class Socket<
    * @returns nothing, or a promise, as the adapter has it
    */
   leave(room: string): Promise<void> | void {
-    debug("leave room %s", room);
+    if (log.isOn) {
+      debug("leave room %s", room);
+    }
     return this.adapter.del(this.id, room);
   }
 
@@ -362,7 +370,7 @@ export class Socket<
 
   /** Takes a packet of the client, a tick after it was decoded. */
   _onpacket(packet: Packet): void {
-    if (debug.enabled) {
+    if (log.isOn) {
       debug("got packet %j", packet);
     }
     switch (packet.type) {
@@ -388,7 +396,13 @@ export class Socket<
 
   private onevent(packet: Packet): void {
     const event = packet.data || [];
+    if (log.isOn) {
+      debug("emitting event %j", event);
+    }
     if (packet.id !== undefined && packet.id !== null) {
+      if (log.isOn) {
+        debug("attaching ack callback to event");
+      }
       event.push(this.ack(packet.id));
     }
     if (this.notifyAnyListeners(event)) {
@@ -406,6 +420,9 @@ export class Socket<
     let isSent = false;
     return (...args) => {
       if (!isSent) {
+        if (log.isOn) {
+          debug("sending ack %j", args);
+        }
         this.packet({ id, type: PacketType.ACK, data: args });
         isSent = true;
       }
@@ -416,6 +433,9 @@ export class Socket<
     const id = packet.id as number;
     const ack = this.ownAcks?.get(id);
     if (typeof ack === "function") {
+      if (log.isOn) {
+        debug("calling ack %s with %j", id, packet.data);
+      }
       ack.apply(this, packet.data);
       this.acks.delete(id);
     } else if (!this.nsp._broadcastAcks.answer(id, this, packet.data)) {
@@ -432,6 +452,9 @@ export class Socket<
 
   /** Runs the middlewares and then, in the next tick, the listeners. */
   private dispatch(event: Event): void {
+    if (log.isOn) {
+      debug("dispatching an event %j", event);
+    }
     if (!this.ownMiddlewares?.length) {
       listenerQueue.push(this, event);
       return;

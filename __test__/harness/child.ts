@@ -25,6 +25,8 @@ export interface Child {
   process: ChildProcess;
   /** The next line that the process prints on its standard output. */
   nextLine(): Promise<string>;
+  /** What it has printed on its standard error. */
+  errors(): string;
   finished: Promise<Finished>;
 }
 
@@ -128,5 +130,5 @@ function start(
   }));
   // Only a test that awaits the end wants to know that it did not come.
   finished.catch(() => {});
-  return { process: child, nextLine, finished };
+  return { process: child, nextLine, errors: () => output.stderr, finished };
 }

@@ -6,10 +6,13 @@
  */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import debugModule from "debug";
 import { destroyOnError } from "./errors";
 import type { AttachOptions } from "./options";
 import type { Server } from "./server";
 import { noteAttached, noteShown } from "./unseen";
+
+const debug = debugModule("engine");
 
 const DEFAULT_PATH = "/engine.io";
 /** How long an upgrade request may stay without an answer of anybody, in milliseconds. */
@@ -38,6 +41,7 @@ export function attachEngine(
   server.on("listening", init);
   server.on("request", (req: IncomingMessage, res: ServerResponse) => {
     if (isOurs(req)) {
+      debug('intercepting request for path "%s"', path);
       engine.handleRequest(req, res);
     } else {
       noteShown(req.socket);
@@ -59,9 +63,14 @@ export function attachEngine(
   noteAttached(server);
 }
 
+function tellError(error: Error): void {
+  debug("error while destroying upgrade: %s", error.message);
+}
+
 /** Node ends upgrade requests when there is no listener; now there is one, so it falls to us. */
 function endUnlessAnswered(stream: Duplex & { bytesWritten?: number }, timeoutMs: number): void {
   stream.on("error", destroyOnError);
+  stream.on("error", tellError);
   setTimeout(() => {
     if (stream.writable && (stream.bytesWritten as number) <= 0) {
       stream.end();

@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { Link } from "../link";
 import type { Carrier, Opening } from "./carrier";
+import { logFrame, logTransport } from "./log";
 import type { WebSocketTransport } from "./transports";
 
 /** Bytes that a bridge hands to the core before it waits for word: what two reads of Node bring. */
@@ -79,6 +80,7 @@ export class Bridge implements Carrier {
 
   onConnEnded(): void {
     this.hasEnded = true;
+    logTransport(this, "closed");
     this.transport?.onStreamEnded();
     const { stream } = this;
     if (stream.writableEnded && !stream.writableFinished) {
@@ -117,6 +119,7 @@ export class Bridge implements Carrier {
   }
 
   onFrame(opcode: number, payload: Buffer): void {
+    logFrame(this, opcode, payload);
     this.transport?.onFrame(opcode, payload);
   }
 

@@ -40,7 +40,7 @@ export type ErrorCallback = (errorCode?: ErrorCode, errorContext?: ErrorContext)
 /** Refuses a plain request. Headers that middlewares have set stay. */
 export function abortRequest(res: ServerResponse, code: ErrorCode, context?: ErrorContext): void {
   if (res.headersSent) {
-    debug("the response was begun by a middleware, no error is written");
+    debug("response headers already sent, skipping error response");
     if (!res.writableEnded) {
       res.end();
     }

@@ -8,6 +8,7 @@
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
 import { localEnd, type OpenSocket, peerEnd } from "./endpoint";
+import { logFrame, logTransport } from "./log";
 import type { WebSocketTransport } from "./transports";
 import {
   type AcceptingServer,
@@ -61,6 +62,7 @@ abstract class Husk implements Carrier {
 
   onConnEnded(): void {
     this.hasEnded = true;
+    logTransport(this, "closed");
     this.transport?.onStreamEnded();
     this.drop();
   }
@@ -84,6 +86,7 @@ abstract class Husk implements Carrier {
   onBridgeDestroy(): void {}
 
   onFrame(opcode: number, payload: Buffer): void {
+    logFrame(this, opcode, payload);
     this.transport?.onFrame(opcode, payload);
   }
 

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { Framing, type Link, type Role } from "../link";
 import { MAX_UNREAD_BYTES } from "./bridge";
 import type { Carrier } from "./carrier";
+import { logMessage, logTransport } from "./log";
 import { transportError } from "./polling";
 import type { Session } from "./session";
 import { WebSocketTransport } from "./transports";
@@ -150,6 +151,7 @@ export class MessageBridge implements Carrier {
 
   /** JavaScript reads faster than the core takes messages, so the WebSocket waits for it after every so many bytes. */
   private onMessage(content: Uint8Array, isBinary: boolean): void {
+    logMessage(this, content, isBinary);
     this.unread += content.byteLength + 1;
     const isAhead = this.unread > MAX_UNREAD_BYTES;
     if (isAhead) {
@@ -175,6 +177,7 @@ export class MessageBridge implements Carrier {
   private endIfClosed(): void {
     if (this.isClosed && this.isReleased && !this.hasEnded) {
       this.hasEnded = true;
+      logTransport(this, "closed");
       this.transport.onStreamEnded();
     }
   }

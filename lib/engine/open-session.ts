@@ -16,6 +16,7 @@ import {
   responseLines,
 } from "./handshake";
 import { UnseenSocket } from "./husk";
+import { logRefused, logUpgradeRefusal } from "./log";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
 import type { Server } from "./server";
@@ -81,8 +82,9 @@ export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): 
   const upgrade = { ...request, handshake };
   const { sid, transport } = req._query;
   if (transport !== "websocket") {
-    debug("%s does not handle upgrade requests", transport);
-    takeStream(upgrade, Role.Refused, undefined);
+    const carrier = takeStream(upgrade, Role.Refused, undefined);
+    debug("transport doesn't handle upgraded requests");
+    logRefused(carrier);
   } else if (sid) {
     upgradeSession(upgrade, Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined);
   } else {
@@ -108,6 +110,7 @@ export async function openSession(
   openers.delete(req);
   const protocol = protocolOf(req);
   if (protocol === 3 && !server.opts.allowEIO3) {
+    debug("unsupported protocol version");
     refuse(ERRORS.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
     return undefined;
   }
@@ -120,6 +123,7 @@ export async function openSession(
       throw new Error("the session id is already in use");
     }
   } catch (error) {
+    debug("error while generating an id");
     refuse(ERRORS.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
     return undefined;
   }
@@ -134,6 +138,7 @@ export async function openSession(
       return undefined;
     }
   }
+  debug('handshaking client "%s"', id);
   let transport: Transport;
   try {
     transport = createTransport();
@@ -143,6 +148,7 @@ export async function openSession(
       );
     }
   } catch (error) {
+    debug('error handshaking to transport "%s"', req._query.transport);
     refuse(ERRORS.BAD_REQUEST, { name: "TRANSPORT_HANDSHAKE_ERROR", error });
     return undefined;
   }
@@ -186,8 +192,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
 
 function upgradeSession(request: UpgradeRequest, session: Socket | undefined): void {
   if (session === undefined || !session._canUpgrade()) {
-    debug("no session that could be upgraded");
-    takeStream(request, Role.Refused, undefined);
+    logUpgradeRefusal(session, takeStream(request, Role.Refused, undefined));
     return;
   }
   const carrier = takeStream(request, Role.Candidate, session);
@@ -217,6 +222,7 @@ function takeStream(
     return undefined; // refused, or a listener has destroyed it
   }
   if (role === Role.Direct) {
+    debug('handshaking client "%s"', session?.id);
     session?._open();
   }
   const slot = session?._slot ?? 0;
@@ -245,6 +251,7 @@ function switchingProtocols(request: UpgradeRequest): string | undefined {
     server.emit("initial_headers", headers, req);
   }
   server.emit("headers", headers, req);
+  debug("writing headers: %j", headers);
   const lines = responseLines(handshake);
   try {
     appendHeaders(lines, headers);

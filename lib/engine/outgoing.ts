@@ -7,6 +7,7 @@
  * A WebSocket takes a batch; the core reports its packets with SENT, and what was written meanwhile becomes the next batch. What was
  * written before anybody watched has left when the turn ends. A polling transport takes a batch with a parked GET.
  */
+import { logFlush, logSent } from "./log";
 import type { Packet } from "./payload";
 import { encodingFor } from "./poll-response";
 import { PollingTransport } from "./polling";
@@ -112,6 +113,7 @@ export class Outgoing {
     if (buffer.length === 0) {
       return;
     }
+    logFlush();
     session.emit("flush", buffer);
     session.server.emit("flush", session, buffer);
     const { callbacks, bufferedUnits } = this;
@@ -233,6 +235,9 @@ export class Outgoing {
   /** A batch has left: the transport is free again. */
   private release(callbacks: readonly SendCallback[]): void {
     const { current } = this;
+    if (!(current instanceof PollingTransport)) {
+      logSent(); // of a poll it is told with its answer
+    }
     for (const callback of callbacks) {
       callback(current);
     }

@@ -6,17 +6,15 @@
  */
 import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
-import debugModule from "debug";
 import { type DataReceiver, DataRequest } from "./data-request";
 import { hasListeners } from "./lazy-emitter";
+import * as log from "./log";
 import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
 import { deliverBinaryPayload, deliverTextPayload } from "./payload-v3";
 import { acknowledge, respond } from "./poll-response";
 import { type EngineRequest, headerOf } from "./request";
 import type { Session } from "./session";
 import { Transport, type TransportState } from "./transports";
-
-const debug = debugModule("engine:polling");
 
 /** How long an orderly close waits for the GET that takes it; engine.io's value, which the core has too. */
 const CLOSE_TIMEOUT_MS = 30_000;
@@ -147,17 +145,20 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   onPollRequest(req: EngineRequest, res: ServerResponse): void {
     const { session, polls } = this;
     if (this.waiting() !== undefined || polls.length > 1) {
+      log.logOverlap();
       session._failTransport(transportError("overlap from client"));
       res.writeHead(400);
       res.end();
       return;
     }
+    const { hasBacklog } = this;
+    log.logParked(session, hasBacklog);
     const poll = new Poll(this, req, res);
-    poll.isTaken = this.hasBacklog || session.readyState === "closing";
+    poll.isTaken = hasBacklog || session.readyState === "closing";
     this.hasBacklog = false;
     polls.push(poll);
     session._commands.poll(session._slot, poll.number);
-    session._onPollParked();
+    session._onPollParked(hasBacklog);
     if (hasListeners(this)) {
       this.emit("ready");
     }
@@ -182,9 +183,6 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   onBody(request: DataRequest, body: Buffer): void {
     const { session } = this;
     this.forget(request);
-    if (debug.enabled) {
-      debug("received %j", body.toString("utf8"));
-    }
     this.hasReceived = false;
     this.messages = 0;
     this.deliverBody(body, hasBinaryContent(request.req));
@@ -211,6 +209,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   onPolledMessage(data: string | Buffer | undefined): void {
     if (this.session.readyState !== "open") {
+      log.logLatePacket();
       return;
     }
     this.hasReceived = true;
@@ -310,6 +309,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
         this.answer(poll, barePayload(this.protocol, lastWord), false);
       }
     }
+    log.logTransport(this, "closed");
     this.onClosed?.();
     if (!isQuiet) {
       this._tellEnd();
@@ -333,6 +333,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   /** Delivers the packets of a POST. */
   protected deliverBody(body: Buffer, isBinary: boolean): void {
     if (isBinary) {
+      log.logPayload(body);
       deliverBinaryPayload(body, this);
     } else {
       this.deliverText(body.toString("utf8"));
@@ -340,6 +341,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   protected deliverText(payload: string): void {
+    log.logPayload(payload);
     if (this.protocol === 3) {
       deliverTextPayload(payload, this);
     } else {
@@ -354,7 +356,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   /** The client says goodbye: the GET that waits is released with a noop, not with the close packet. */
   private onPeerClose(): void {
-    debug("got a close packet");
+    log.logPeerClose();
     if (this.session.readyState === "closing" && this.polls.some((poll) => !poll.isAnswered)) {
       return; // a GET came before it, and the core is telling that one of the close which began here
     }
@@ -365,9 +367,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   private answer(poll: Poll, payload: string | Buffer, compress: boolean): void {
-    if (debug.enabled) {
-      debug("writing %j", payload);
-    }
+    log.logResponse(payload);
     poll.isTaken = true;
     poll.isAnswered = true;
     const compression = compress ? this.httpCompression : false;
@@ -377,6 +377,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       if (index >= 0) {
         this.polls.splice(index, 1);
       }
+      log.logResponded(payload);
       poll.onAnswered?.();
     });
   }

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import cors, { type CorsRequest } from "cors";
 import debugModule from "debug";
 import { type CloseReason, currentLink, type Link } from "../link";
+import { refreshSwitches } from "../log-switch";
 import { attachEngine, computePath } from "./attach";
 import { deflateOptions } from "./deflate";
 import {
@@ -133,8 +134,9 @@ export class Server extends EventEmitter {
 
   /** Handles a request, whatever its path. */
   handleRequest(req: IncomingMessage, res: ServerResponse): void {
+    refreshSwitches();
     if (debug.enabled) {
-      debug("handling %s request %j", req.method, req.url);
+      debug('handling "%s" http request "%s"', req.method, req.url);
     }
     this.prepare(req);
     const request = req as EngineRequest;
@@ -146,6 +148,7 @@ export class Server extends EventEmitter {
       } else if (this.refusesNew(request)) {
         abortDraining(res);
       } else if (request._query.sid) {
+        debug("setting new request for existing client");
         (this.clients[request._query.sid] as Socket).transport.onRequest(request);
       } else {
         const transport = request._query.transport as TransportName;
@@ -159,6 +162,7 @@ export class Server extends EventEmitter {
 
   /** Handles an upgrade request, whatever its path. Any Duplex will do; `head` is what came with the request. */
   handleUpgrade(req: IncomingMessage, stream: Duplex, head: Buffer): void {
+    refreshSwitches();
     this.prepare(req);
     const request = req as EngineRequest;
     stream.on("error", destroyOnError);
@@ -232,7 +236,7 @@ export class Server extends EventEmitter {
 
   /** Closes every session at once. New polling sessions are accepted as long as the http server runs. */
   close(): this {
-    debug("closing all sessions");
+    debug("closing all open clients");
     for (const session of Object.values(this.clients)) {
       session.close(true);
     }
@@ -284,6 +288,7 @@ export class Server extends EventEmitter {
     callback: (error?: any) => void,
   ): void {
     if (this.middlewares.length === 0) {
+      debug("no middleware to apply, skipping");
       callback();
     } else {
       runMiddlewares(this.middlewares, req, res, callback);
@@ -292,7 +297,10 @@ export class Server extends EventEmitter {
 
   /** Called by `close` when the sessions are closed: WebSockets are refused from now on. May be replaced. */
   protected cleanup(): void {
-    this.ws?.close();
+    if (this.ws !== undefined) {
+      debug("closing webSocketServer");
+      this.ws.close();
+    }
   }
 
   /** Called by the constructor, and when the http server listens again after a `close`. May be replaced. */

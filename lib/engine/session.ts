@@ -10,6 +10,7 @@ import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { hasListeners } from "./lazy-emitter";
+import * as log from "./log";
 import { contentOf } from "./message";
 import { MAX_OUTBOX_BYTES, type TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
@@ -153,7 +154,9 @@ export abstract class Session extends SessionBase implements SessionSink {
       _link.commands.budget(this._slot, maxBytes, policy);
     }
     this._stamp(1, true);
+    log.logOpening(json, polling === undefined);
     if (opts.initialPacket) {
+      log.logSending("message", opts.initialPacket);
       this._sendMessage(contentOf(opts.initialPacket), true);
     }
     if (this.server._watchesWrites) {
@@ -166,10 +169,12 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** The stream that carries the session from its beginning. */
   _setCarrier(carrier: StreamCarrier): void {
     this.carrier = carrier;
+    log.logCarrier(this, carrier);
   }
 
   /** A stream that may become the transport. */
   _setCandidate(carrier: StreamCarrier): void {
+    log.logCandidate(carrier);
     this.candidate = carrier;
     this.upgrading = true;
   }
@@ -208,19 +213,25 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   /** A GET was parked: it takes what is buffered. */
-  _onPollParked(): void {
-    this.outgoing?.flush();
+  _onPollParked(hadBacklog: boolean): void {
+    if (this.outgoing?.buffer.length) {
+      this.outgoing.flush();
+    } else {
+      log.logUncountedFlush(this, hadBacklog);
+    }
   }
 
   /** An accepted packet, or `error` for an undecodable one. */
   onPacket(packet: Packet): void {
     if (this._readyState !== "open") {
+      log.logLatePacket();
       return;
     }
     if (packet.type === "message") {
       this._onContent(packet.data);
       return;
     }
+    log.logPacket(this, packet.type);
     if (this.has(WATCHES_PACKETS)) {
       this.emit("packet", packet);
     }
@@ -235,6 +246,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** The content of a message has arrived. */
   _onContent(data: string | Buffer | undefined): void {
+    log.logPacket(this, "message");
     // An empty text message has no data at all: socket.io's decoder depends on it.
     const content = data === "" ? undefined : data;
     if (this.has(WATCHES_PACKETS)) {
@@ -249,6 +261,8 @@ export abstract class Session extends SessionBase implements SessionSink {
       const { current } = this;
       this._onContent(data);
       tellTransport(current, { type: "message", data });
+    } else {
+      log.logLatePacket();
     }
   }
 
@@ -262,13 +276,16 @@ export abstract class Session extends SessionBase implements SessionSink {
     } else if (reason === "transport error" && description !== "") {
       const { carrier } = this;
       if (description === INVALID_HEARTBEAT) {
+        log.logPacket(this, this.protocol === 3 ? "pong" : "ping");
         this.finish(reason, new Error(description));
       } else {
+        log.logProtocolError();
         this.failTransport(transportError(description));
         carrier?.transport?._onFailed(description);
       }
     } else if (reason === "parse error") {
       const packet: Packet = { type: "error", data: "parser error" };
+      log.logPacket(this, "error");
       if (this.has(WATCHES_PACKETS)) {
         this.emit("packet", packet);
       }
@@ -292,6 +309,9 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     const polling = this.current;
+    if (this.has(UPGRADING)) {
+      log.logNoop(payload);
+    }
     if (!this.has(UNANNOUNCED)) {
       polling._onRespond(request, payload, compress);
       return;
@@ -316,11 +336,11 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   onUpgrading(conn: number): void {
     const { candidate } = this;
-    if (
-      candidate?.conn === conn &&
-      this._readyState !== "closed" &&
-      this.listenerCount("upgrading") > 0
-    ) {
+    if (candidate?.conn !== conn || this._readyState === "closed") {
+      return;
+    }
+    log.logProbe();
+    if (this.listenerCount("upgrading") > 0) {
       this.emit("upgrading", this.transportOf(candidate));
     }
   }
@@ -330,8 +350,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (candidate?.conn !== conn || this._readyState === "closed") {
       return;
     }
-    debug("the candidate carries the session");
     const polling = this.current as PollingTransport;
+    log.logUpgrade(polling);
+    log.logCarrier(this, candidate);
     this.candidate = undefined;
     this.carrier = candidate;
     this.current = candidate.transport;
@@ -348,9 +369,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.onMoved();
   }
 
-  onUpgradeFailed(conn: number): void {
+  onUpgradeFailed(conn: number, failure: number): void {
     if (this.candidate?.conn === conn) {
-      debug("the candidate is gone");
+      log.logFailedUpgrade(this.candidate, failure);
       this.server._tally.upgrades.failed += 1;
       this.candidate = undefined;
       this.upgrading = false;
@@ -360,6 +381,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   onHeartbeat(): void {
     if (this._readyState === "open") {
       const packet: Packet = { type: this.clientHeartbeat };
+      log.logPacket(this, packet.type);
       if (this.has(WATCHES_PACKETS)) {
         this.emit("packet", packet);
       }
@@ -401,6 +423,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Closes the session after what was sent; with `discard` at once. */
   close(discard?: boolean): void {
     if (discard && (this._readyState === "open" || this._readyState === "closing")) {
+      log.logDiscard();
       try {
         this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
       } finally {
@@ -418,6 +441,12 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     const endsNow = polling === undefined ? !this.hasWaiting() : polling._beginClose();
     this.readyState = "closing";
+    if (debug.enabled) {
+      log.logClose(this.outgoing?.buffer.length ?? 0);
+    }
+    if (!this.outgoing?.buffer.length) {
+      log.logClosing(this.carrier, this.current, endsNow ? "writable" : "not writable");
+    }
     if (endsNow || !isHeldUp) {
       this._commands.close(this._slot, false);
     }
@@ -449,9 +478,12 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** What was buffered is with the transport now: a session that waits to be closed is. */
   _onDrained(): void {
-    if (this._readyState === "closing" && !(this.current instanceof PollingTransport)) {
-      this._commands.close(this._slot, false);
-      this.finish("forced close");
+    if (this._readyState === "closing") {
+      log.logDrainedClose(this.carrier, this.current);
+      if (!(this.current instanceof PollingTransport)) {
+        this._commands.close(this._slot, false);
+        this.finish("forced close");
+      }
     }
   }
 
@@ -497,20 +529,27 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     this._commands.pong(this._slot);
     if (this.protocol === 3) {
+      const isTaken = this.takesControl();
       this._stamp(1, true); // the core answers with a pong, which takes a GET that waits
-      this.emitControlSent("pong");
+      this.emitControlSent("pong", isTaken);
     }
     this.emit("heartbeat");
   }
 
   /** The events of a packet that the core has sent by itself. */
-  private emitControlSent(type: "ping" | "pong"): void {
+  private emitControlSent(type: "ping" | "pong", isTaken = this.takesControl()): void {
+    log.logHeartbeat(this, type, isTaken);
     const packet: Packet = { type, options: { compress: true } };
     this.emit("packetCreate", packet);
     this.emit("flush", [packet]);
     this.server.emit("flush", this, [packet]);
     this.emit("drain");
     this.server.emit("drain", this);
+  }
+
+  /** Whether the transport takes a packet of the core's own at once. */
+  private takesControl(): boolean {
+    return !(this.current instanceof PollingTransport) || this.current._isWaiting();
   }
 
   /** Called when a WebSocket has replaced the polling transport. */
@@ -541,14 +580,21 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this._readyState === "closed") {
       return;
     }
+    const isFault = reason !== "forced close" && reason !== "transport close";
+    const polling = this.current instanceof PollingTransport ? this.current : undefined;
+    log.logEnding(reason, this.carrier, this.current);
     this.readyState = "closed";
     this.setBit(UPGRADING, false);
-    const polling = this.current instanceof PollingTransport ? this.current : undefined;
-    const isFault = reason !== "forced close" && reason !== "transport close";
+    if (isFault) {
+      log.logClosing(this.carrier, this.current);
+    }
     polling?._end(!isFault);
     this.server._forget(this, reason);
     this.outgoing?.close();
     this.emit("close", reason, description);
+    if (this.candidate !== undefined) {
+      log.logLostCandidate(this.candidate);
+    }
     if (!isFault) {
       polling?._tellEnd();
     }

@@ -8,6 +8,7 @@ import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
+import { logSending, logsWrites } from "./log";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
@@ -195,7 +196,12 @@ export class Socket extends Session {
 
   /** Whether somebody watches the writes of this session, so that they must take {@link Socket.write} with its events. */
   override _observed(): boolean {
-    return this.has(WATCHES_WRITES) || this.server._watchesWrites || this.write !== plainWrite;
+    return (
+      this.has(WATCHES_WRITES) ||
+      this.server._watchesWrites ||
+      this.write !== plainWrite ||
+      logsWrites()
+    );
   }
 
   override _sendMessage(content: Content, compress: boolean): void {
@@ -287,6 +293,7 @@ export class Socket extends Session {
     callback: SendCallback | undefined,
   ): void {
     const packets = parts.map((data): Packet => {
+      logSending(type, data);
       const packet: Packet = { type, options };
       if (data) {
         packet.data = data;

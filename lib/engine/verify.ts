@@ -34,7 +34,6 @@ export function verifyRequest(
 ): void {
   const refusal = refusalOf(engine, req, isUpgrade);
   if (refusal !== undefined) {
-    debug("refused with code %d: %o", refusal.code, refusal.context);
     callback(refusal.code, refusal.context);
   } else if (req._query.sid || !engine.opts.allowRequest) {
     callback();
@@ -58,11 +57,13 @@ function refusalOf(
   const transport = req._query.transport as TransportName;
   // A WebTransport session never begins with a request, so the name is refused here even where it is allowed.
   if (!opts.transports.includes(transport) || transport === "webtransport") {
+    debug('unknown transport "%s"', transport);
     return { code: ERRORS.UNKNOWN_TRANSPORT, context: { transport } };
   }
   const origin = headerOf(req, "origin");
   if (origin !== undefined && INVALID_HEADER.test(origin)) {
     (req.headers as Record<string, unknown>).origin = null;
+    debug("origin header invalid");
     return { code: ERRORS.BAD_REQUEST, context: { name: "INVALID_ORIGIN", origin } };
   }
   if (req._query.sid) {
@@ -71,9 +72,11 @@ function refusalOf(
   if (req.method !== "GET") {
     return { code: ERRORS.BAD_HANDSHAKE_METHOD, context: { method: req.method } };
   }
-  return transport === "websocket" && !isUpgrade
-    ? { code: ERRORS.BAD_REQUEST, context: { name: "TRANSPORT_HANDSHAKE_ERROR" } }
-    : undefined;
+  if (transport === "websocket" && !isUpgrade) {
+    debug("invalid transport upgrade");
+    return { code: ERRORS.BAD_REQUEST, context: { name: "TRANSPORT_HANDSHAKE_ERROR" } };
+  }
+  return undefined;
 }
 
 function refusalBySession(
@@ -85,16 +88,19 @@ function refusalBySession(
   // An own key only: the sid is the peer's text, and "constructor" names no session.
   const session = Object.hasOwn(clients, sid) ? clients[sid] : undefined;
   if (session === undefined) {
+    debug('unknown sid "%s"', sid);
     return { code: ERRORS.UNKNOWN_SID, context: { sid } };
   }
   const previousTransport = session.transport.name;
   if (!isUpgrade && previousTransport !== transport) {
+    debug("bad request: unexpected transport without upgrade");
     const name = "TRANSPORT_MISMATCH";
     return { code: ERRORS.BAD_REQUEST, context: { name, transport, previousTransport } };
   }
   const protocol = protocolOf(req);
   const previousProtocol = session.protocol;
   if (previousProtocol !== protocol) {
+    debug("bad request: unexpected protocol version during upgrade");
     const name = "PROTOCOL_MISMATCH";
     return { code: ERRORS.BAD_REQUEST, context: { name, protocol, previousProtocol } };
   }

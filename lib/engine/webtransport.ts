@@ -15,12 +15,14 @@ import debugModule from "debug";
 import { Framing, type Link, Role } from "../link";
 import { MAX_UNREAD_BYTES } from "./bridge";
 import type { StreamCarrier } from "./carrier";
+import { logTransport, logUpgradeRefusal } from "./log";
 import type { Server } from "./server";
 import type { Session } from "./session";
 import { generateSessionId } from "./session-id";
 import { Socket } from "./socket";
 import { StreamTransport } from "./transports";
 
+const engineDebug = debugModule("engine");
 const debug = debugModule("engine:webtransport");
 
 /** A stream that both sides write to. */
@@ -54,7 +56,7 @@ export async function acceptWebTransport(
   session: WebTransportSession,
 ): Promise<void> {
   if (server.middlewares.length > 0) {
-    debug("a session has no request that the middlewares could be shown, so it is closed");
+    engineDebug("closing session since WebTransport is not compatible with middlewares");
     closeSession(session);
     return;
   }
@@ -66,23 +68,23 @@ export async function acceptWebTransport(
     closeSession(session);
   };
   const timer = setTimeout(() => {
-    debug("the client has not opened a stream in time");
+    engineDebug("the client failed to establish a bidirectional stream in the given period");
     isLate = true;
     refuse();
   }, server.opts.upgradeTimeout);
   try {
     const first = await session.incomingBidirectionalStreams.getReader().read();
     if (first.done || isLate) {
+      engineDebug("session is closed");
       return;
     }
     reader = first.value.readable.getReader();
     const packet = await readFirstPacket(reader, server);
     if (!isLate && !openSession(server, session, first.value, reader, packet)) {
-      debug("invalid handshake");
       refuse();
     }
   } catch (error) {
-    debug("the handshake has failed: %s", (error as Error).message);
+    engineDebug("the handshake has failed: %s", (error as Error).message);
     refuse();
   } finally {
     clearTimeout(timer);
@@ -127,6 +129,7 @@ function openSession(
   packet: FirstPacket | undefined,
 ): boolean {
   if (packet?.text?.[0] !== "0") {
+    engineDebug("invalid WebTransport handshake");
     return false;
   }
   const { text, rest } = packet;
@@ -135,6 +138,7 @@ function openSession(
   if (text.length === 1) {
     // Without a request there is nothing to ask `generateId` or `allowRequest` about.
     const session = new Socket(generateSessionId(), server, null, 4);
+    engineDebug('handshaking client "%s" (WebTransport)', session.id);
     session._open();
     session._setCarrier(carrierFor(session, Role.Direct));
     server._register(session);
@@ -143,7 +147,12 @@ function openSession(
   }
   const sid = sidOf(text.slice(1));
   const session = sid && Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined;
-  if (!session?._canUpgrade()) {
+  if (!session) {
+    engineDebug("invalid WebTransport handshake");
+    return false;
+  }
+  if (!session._canUpgrade()) {
+    logUpgradeRefusal(session);
     return false;
   }
   session._setCandidate(carrierFor(session, Role.Candidate));
@@ -189,7 +198,7 @@ class WebTransportCarrier implements StreamCarrier {
     this.conn = link.messageBridge(role, session._slot, Framing.Prefixed, this);
     // As with engine.io's encoder, a write is taken when the stream asks for more, and not only when the peer has it.
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    readable.pipeTo(stream.writable).catch(ignore);
+    readable.pipeTo(stream.writable).catch(() => debug("the stream was closed"));
     this.writer = writable.getWriter();
     this.writer.closed.catch(ignore);
     const onClosed = (): void => {
@@ -213,6 +222,7 @@ class WebTransportCarrier implements StreamCarrier {
 
   onConnEnded(): void {
     this.hasEnded = true;
+    logTransport(this, "closed");
     this.resume();
     this.reader.cancel().catch(ignore);
     this.transport.onStreamEnded();
@@ -258,13 +268,16 @@ class WebTransportCarrier implements StreamCarrier {
           });
         }
         const { value, done } = await this.reader.read();
+        if (done) {
+          debug("session is closed");
+        }
         if (done || this.hasEnded) {
           return; // as with engine.io the session lasts until the one of WebTransport ends
         }
         this.take(value);
       }
     } catch (error) {
-      debug("the stream cannot be read any more: %s", (error as Error).message);
+      debug("error while reading: %s", (error as Error).message);
     }
   }
 

@@ -9,6 +9,7 @@ import debugModule from "debug";
 import { Role } from "../link";
 import { ERRORS } from "./errors";
 import { appendHeaders } from "./handshake";
+import { logUpgradeRefusal } from "./log";
 import { type ForeignWebSocket, MessageBridge } from "./message-bridge";
 import { openWith, type VerifiedUpgrade } from "./open-session";
 import { type EngineRequest, protocolOf } from "./request";
@@ -67,6 +68,7 @@ function addHeaders(server: Server, lines: string[], req: AnsweredRequest): void
     server.emit("initial_headers", headers, req);
   }
   server.emit("headers", headers, req);
+  debug("writing headers: %j", headers);
   try {
     appendHeaders(lines, headers);
   } catch (cause) {
@@ -99,7 +101,7 @@ function takeWebSocket(
   websocket.on("error", ignoreError);
   const { sid, transport } = req._query;
   if (transport !== "websocket") {
-    debug("%s does not handle upgrade requests", transport);
+    debug("transport doesn't handle upgraded requests");
     websocket.close();
     return;
   }
@@ -107,6 +109,7 @@ function takeWebSocket(
   if (!sid) {
     openWith(req, (id) => {
       const session = new Socket(id, server, req, protocolOf(req));
+      debug('handshaking client "%s"', id);
       session._open();
       session._setCarrier(new MessageBridge(server._link, websocket, stream, Role.Direct, session));
       server._register(session);
@@ -122,12 +125,12 @@ function takeWebSocket(
       new MessageBridge(server._link, websocket, stream, Role.Candidate, session),
     );
   } else {
-    debug("no session that could be upgraded");
+    logUpgradeRefusal(session);
     websocket.close();
   }
 }
 
 /** A WebSocket that fails before it has a session needs nobody to be told; without a listener it would end the process. */
-function ignoreError(error: Error): void {
-  debug("a WebSocket has failed: %s", error.message);
+function ignoreError(): void {
+  debug("websocket error before upgrade");
 }

@@ -20,6 +20,17 @@ pub struct Response<'a> {
     pub compress: bool,
 }
 
+/// Why an upgrade came to nothing. For the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpgradeFailure {
+    /// The candidate has had its time.
+    TimedOut = 1,
+    /// Its stream was closed, by the peer or by the user.
+    Closed = 2,
+    /// It sent what has no place in an upgrade.
+    Unexpected = 3,
+}
+
 /// Takes the events of sessions. `slot` names the session, `conn` a stream.
 pub trait Events {
     /// A message came.
@@ -33,7 +44,7 @@ pub trait Events {
     /// The session is on this stream now.
     fn upgraded(&mut self, slot: u32, conn: u32);
     /// The upgrade came to nothing; the session stays on polling.
-    fn upgrade_failed(&mut self, slot: u32, conn: u32);
+    fn upgrade_failed(&mut self, slot: u32, conn: u32, failure: UpgradeFailure);
     /// The peer gave its half of the heartbeat over WebSocket.
     fn heartbeat(&mut self, slot: u32);
     /// A packet came over WebSocket that means nothing to a server. Told of sessions whose heartbeat is told.

@@ -19,7 +19,7 @@ mod variants;
 
 pub use close_reason::CloseReason;
 pub(crate) use close_reason::INTERNAL_ERROR;
-pub use event::{Events, Response};
+pub use event::{Events, Response, UpgradeFailure};
 pub use ledger::Ledger;
 pub use outbox::{Entry, Loss, Outbox, Part, Taken};
 pub use registry::Registry;

@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::CloseReason;
 use crate::engine::Events;
+use crate::engine::UpgradeFailure;
 use crate::engine::close_reason::WRITE_ERROR;
 use crate::engine::heartbeat::Due;
 use crate::engine::heartbeat::Heartbeat;
@@ -53,6 +54,8 @@ pub struct Session {
     is_observed: bool,
     /// Somebody was told that bytes wait.
     has_pending: bool,
+    /// The heartbeat, and the messages of its streams as they came, are told for the log.
+    is_logged: bool,
     state: State,
     config: Config,
     heartbeat: Heartbeat,
@@ -115,6 +118,7 @@ impl Session {
             pace: Pace::default(),
             is_observed: false,
             has_pending: false,
+            is_logged: false,
             state: State::Open,
             config,
             heartbeat: Heartbeat::new(&config, now),
@@ -217,6 +221,23 @@ impl Session {
     /// Chooses whether the heartbeat is told.
     pub const fn observe(&mut self, is_observed: bool) {
         self.is_observed = is_observed;
+    }
+
+    /// Chooses whether what JavaScript does not hear of otherwise is told for the log: the heartbeat, and the messages
+    /// of its streams as they came. A stream that comes later has to be told of it again.
+    pub fn log(&mut self, is_logged: bool) {
+        self.is_logged = is_logged;
+        if let Transport::WebSocket(websocket) = &mut self.transport {
+            websocket.log(is_logged);
+        }
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.websocket.log(is_logged);
+        }
+    }
+
+    /// Whether the heartbeat is told.
+    const fn tells_heartbeat(&self) -> bool {
+        self.is_observed || self.is_logged
     }
 
     /// Puts a message into the outbox, unless the session is not open, or the message is volatile and would have to
@@ -367,7 +388,7 @@ impl Session {
         let Some(websocket) = self.websocket_mut(conn) else { return };
         websocket.close_with(frame, now);
         if self.candidate() == Some(conn) {
-            self.fail_upgrade(now, events);
+            self.fail_upgrade(UpgradeFailure::Closed, now, events);
         } else {
             self.end(&End::new(CloseReason::TransportClose, ""), now, events);
         }
@@ -387,7 +408,7 @@ impl Session {
             StreamEnd::Broken | StreamEnd::WriteFailed => websocket.abandon(),
         }
         if self.candidate() == Some(conn) {
-            self.fail_upgrade(now, events);
+            self.fail_upgrade(UpgradeFailure::Closed, now, events);
         } else if stream_end == StreamEnd::WriteFailed {
             self.end(&End::new(CloseReason::TransportError, WRITE_ERROR), now, events);
         } else {
@@ -420,7 +441,7 @@ impl Session {
             Due::Ping if self.state != State::Open => {}
             Due::Ping => {
                 self.transport.outbox_mut().push(Entry::packet(PacketType::Ping, b""));
-                if self.is_observed {
+                if self.tells_heartbeat() {
                     events.ping_sent(self.slot);
                 }
                 if matches!(&self.transport, Transport::Polling(polling) if !polling.has_request())
@@ -437,7 +458,7 @@ impl Session {
     fn tick_upgrade(&mut self, now: u64, events: &mut impl Events) {
         let Some(upgrade) = &mut self.upgrade else { return };
         if upgrade.is_over(now) {
-            self.fail_upgrade(now, events);
+            self.fail_upgrade(UpgradeFailure::TimedOut, now, events);
         } else if upgrade.is_noop_due(now)
             && let Transport::Polling(polling) = &mut self.transport
         {
@@ -462,9 +483,9 @@ impl Session {
     }
 
     /// Closes the candidate; the session stays where it is.
-    fn fail_upgrade(&mut self, now: u64, events: &mut impl Events) {
+    fn fail_upgrade(&mut self, failure: UpgradeFailure, now: u64, events: &mut impl Events) {
         if let Some(conn) = self.release_candidate(now, events) {
-            events.upgrade_failed(self.slot, conn);
+            events.upgrade_failed(self.slot, conn, failure);
         }
     }
 

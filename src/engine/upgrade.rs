@@ -15,6 +15,7 @@ use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Input;
 use crate::config::Protocol;
 use crate::engine::Events;
+use crate::engine::UpgradeFailure;
 use crate::engine::outbox::Entry;
 use crate::engine::packet::decode_binary;
 use crate::engine::packet::decode_text;
@@ -44,7 +45,7 @@ pub(crate) enum Step {
     /// The session is to move now.
     Switch,
     /// The candidate is to be closed.
-    Failed,
+    Failed(UpgradeFailure),
 }
 
 impl Upgrade {
@@ -73,7 +74,8 @@ impl Upgrade {
             Received::Control => return Step::Control,
             Received::Text(text) => decode_text(protocol, text),
             Received::Binary(bytes) => Ok(decode_binary(protocol, bytes)),
-            Received::Closed | Received::Failed(_) | Received::Malformed => return Step::Failed,
+            Received::Closed | Received::Failed(_) => return Step::Failed(UpgradeFailure::Closed),
+            Received::Malformed => return Step::Failed(UpgradeFailure::Unexpected),
         };
         match packet {
             Ok(Packet { packet_type: PacketType::Ping, data: PacketData::Text(PROBE) }) => {
@@ -82,7 +84,7 @@ impl Upgrade {
                 Step::Probed
             }
             Ok(Packet { packet_type: PacketType::Upgrade, .. }) => Step::Switch,
-            _ => Step::Failed,
+            _ => Step::Failed(UpgradeFailure::Unexpected),
         }
     }
 

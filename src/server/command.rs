@@ -164,6 +164,11 @@ pub enum Command<'a> {
         /// Nothing is to be read.
         is_held: bool,
     },
+    /// Chooses, for all sessions of the link, whether what JavaScript does not hear of otherwise is told for the log.
+    Log {
+        /// It is told.
+        is_on: bool,
+    },
 }
 
 /// A session to be opened, with its options as they are at this moment.

@@ -12,7 +12,7 @@ use std::cell::Cell;
 
 use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
-use crate::engine::{CloseReason, Response};
+use crate::engine::{CloseReason, Response, UpgradeFailure};
 use crate::server::record::{Record, append_record};
 
 pub(crate) use crate::server::event::queue::EventQueue;
@@ -115,8 +115,8 @@ impl<'a> UnitWriter<'a> {
     }
 
     /// An upgrade came to nothing.
-    pub(crate) fn upgrade_failed(&mut self, slot: u32, conn: u32) {
-        self.append(UPGRADE_FAILED, 0, &[slot, conn], &[]);
+    pub(crate) fn upgrade_failed(&mut self, slot: u32, conn: u32, failure: UpgradeFailure) {
+        self.append(UPGRADE_FAILED, failure as u32, &[slot, conn], &[]);
     }
 
     /// The peer's half of the heartbeat came over WebSocket. For observed sessions.
@@ -276,7 +276,7 @@ mod tests {
     use super::{Drained, EventQueue, UnitWriter};
     use crate::codec::engine_io::PacketType;
     use crate::codec::websocket::Opcode;
-    use crate::engine::{CloseReason, Response};
+    use crate::engine::{CloseReason, Response, UpgradeFailure};
     use crate::server::record::{Records, append_record};
 
     type Expected = (u32, u32, &'static [u32], &'static [u8]);
@@ -307,7 +307,7 @@ mod tests {
                 unit.respond(1, 4, Response { is_binary: true, ..response });
                 unit.upgrading(1, 2);
                 unit.upgraded(1, 2);
-                unit.upgrade_failed(1, 2);
+                unit.upgrade_failed(1, 2, UpgradeFailure::Closed);
                 unit.heartbeat(1);
                 unit.ping_sent(1);
                 unit.sent(1, 5);
@@ -331,7 +331,7 @@ mod tests {
                 (5, 2, &[1, 4, 3], b"4hi"),
                 (6, 0, &[1, 2], b""),
                 (7, 0, &[1, 2], b""),
-                (8, 0, &[1, 2], b""),
+                (8, 2, &[1, 2], b""),
                 (9, 0, &[1], b""),
                 (10, 0, &[1], b""),
                 (11, 0, &[1, 5], b""),

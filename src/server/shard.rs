@@ -191,6 +191,8 @@ struct LinkState {
     rooms: Rooms,
     /// What goes through it here.
     tally: Arc<Tally>,
+    /// Its sessions are told for its log.
+    is_logged: bool,
 }
 
 impl Shard {

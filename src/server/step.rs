@@ -6,6 +6,7 @@ use crate::codec::websocket::Opcode;
 use crate::engine::CloseReason;
 use crate::engine::Events;
 use crate::engine::Response;
+use crate::engine::UpgradeFailure;
 use crate::engine::WebSocket;
 use crate::server::event::UnitWriter;
 
@@ -92,8 +93,8 @@ impl Events for StepEvents<'_> {
         self.writer.upgraded(slot, conn);
     }
 
-    fn upgrade_failed(&mut self, slot: u32, conn: u32) {
-        self.writer.upgrade_failed(slot, conn);
+    fn upgrade_failed(&mut self, slot: u32, conn: u32, failure: UpgradeFailure) {
+        self.writer.upgrade_failed(slot, conn, failure);
     }
 
     fn heartbeat(&mut self, slot: u32) {

@@ -39,6 +39,7 @@ impl Session {
         now: u64,
         events: &mut impl Events,
     ) -> Option<End> {
+        let tells_heartbeat = self.tells_heartbeat();
         let Transport::WebSocket(websocket) = &mut self.transport else { return None };
         loop {
             let packet = match websocket.receive(input, now, events) {
@@ -63,14 +64,14 @@ impl Session {
                 }
                 (PacketType::Pong, Protocol::V4) => {
                     self.heartbeat.pong_received(now);
-                    if self.is_observed {
+                    if tells_heartbeat {
                         events.heartbeat(self.slot);
                     }
                 }
                 (PacketType::Ping, Protocol::V3) => {
                     self.heartbeat.ping_received(now);
                     websocket.outbox.push(Entry::packet(PacketType::Pong, b""));
-                    if self.is_observed {
+                    if tells_heartbeat {
                         events.heartbeat(self.slot);
                     }
                 }
@@ -113,7 +114,7 @@ impl Session {
                     }
                     self.tick_upgrade(now, events);
                 }
-                Step::Failed => self.fail_upgrade(now, events),
+                Step::Failed(failure) => self.fail_upgrade(failure, now, events),
                 Step::Switch => {
                     self.switch(now, events);
                     // The client that paused its polling for the upgrade gets what was sent before the close this way.

@@ -13,7 +13,9 @@ use super::{Session, StreamEnd};
 use crate::codec::engine_io::{BinaryForm, PacketData, PacketType};
 use crate::codec::websocket::{Opcode, ServerFrames};
 use crate::config::{Config, OutboxBudget, OutboxPolicy, Protocol};
-use crate::engine::{CloseReason, Entry, Events, Outbox, Part, Response, WebSocket};
+use crate::engine::{
+    CloseReason, Entry, Events, Outbox, Part, Response, UpgradeFailure, WebSocket,
+};
 
 const SLOT: u32 = 7;
 const CONN: u32 = 3;
@@ -64,8 +66,8 @@ impl Events for Told {
         self.events.push(format!("upgraded {conn}"));
     }
 
-    fn upgrade_failed(&mut self, _: u32, conn: u32) {
-        self.events.push(format!("upgrade failed {conn}"));
+    fn upgrade_failed(&mut self, _: u32, conn: u32, failure: UpgradeFailure) {
+        self.events.push(format!("upgrade failed {conn}: {failure:?}"));
     }
 
     fn heartbeat(&mut self, _: u32) {

@@ -44,6 +44,8 @@ impl Watch {
     pub const HEARTBEATS: Self = Self(2);
     /// Messages, packets of the engine or not.
     pub const MESSAGES: Self = Self(4);
+    /// Messages, for the log: whatever users watch, it stays as it is.
+    const LOG: Self = Self(8);
 
     /// What the bits of a mask ask for.
     pub const fn new(mask: u8) -> Self {
@@ -53,5 +55,20 @@ impl Watch {
     /// Whether it asks for all of this.
     pub const fn includes(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether messages are told, for a user or for the log.
+    pub(super) const fn includes_messages(self) -> bool {
+        self.0 & (Self::MESSAGES.0 | Self::LOG.0) != 0
+    }
+
+    /// What users want instead; the log gets what it had.
+    pub(super) const fn replaced_by(self, watch: Self) -> Self {
+        Self(watch.0 & !Self::LOG.0 | self.0 & Self::LOG.0)
+    }
+
+    /// The same, with or without the log.
+    pub(super) const fn logged(self, is_logged: bool) -> Self {
+        Self(if is_logged { self.0 | Self::LOG.0 } else { self.0 & !Self::LOG.0 })
     }
 }

@@ -155,7 +155,12 @@ impl WebSocket {
 
     /// Chooses which frames of the peer are told.
     pub const fn watch(&mut self, watch: Watch) {
-        self.watch = watch;
+        self.watch = self.watch.replaced_by(watch);
+    }
+
+    /// Chooses whether messages are told for the log, whatever else is watched.
+    pub const fn log(&mut self, is_logged: bool) {
+        self.watch = self.watch.logged(is_logged);
     }
 
     /// Puts a frame of the user's own behind what waits, unless the closing handshake has begun.
@@ -289,11 +294,11 @@ impl WebSocket {
 
 /// Tells of a frame that somebody watches. It is told before anything that follows from it.
 fn tell(conn: u32, watch: Watch, incoming: &Incoming<'_>, events: &mut impl Events) {
-    let (wanted, opcode, payload) = match *incoming {
-        Incoming::Text(text) => (Watch::MESSAGES, Opcode::Text, text.as_bytes()),
-        Incoming::Binary(bytes) => (Watch::MESSAGES, Opcode::Binary, bytes),
-        Incoming::Ping(payload) => (Watch::HEARTBEATS, Opcode::Ping, payload),
-        Incoming::Pong(payload) => (Watch::HEARTBEATS, Opcode::Pong, payload),
+    let (is_wanted, opcode, payload) = match *incoming {
+        Incoming::Text(text) => (watch.includes_messages(), Opcode::Text, text.as_bytes()),
+        Incoming::Binary(bytes) => (watch.includes_messages(), Opcode::Binary, bytes),
+        Incoming::Ping(payload) => (watch.includes(Watch::HEARTBEATS), Opcode::Ping, payload),
+        Incoming::Pong(payload) => (watch.includes(Watch::HEARTBEATS), Opcode::Pong, payload),
         Incoming::Close { code, reason } => {
             if watch.includes(Watch::CLOSE) {
                 let code = code.map(|code| code.get().to_be_bytes());
@@ -303,7 +308,7 @@ fn tell(conn: u32, watch: Watch, incoming: &Incoming<'_>, events: &mut impl Even
             return;
         }
     };
-    if watch.includes(wanted) {
+    if is_wanted {
         events.frame(conn, opcode, payload);
     }
 }

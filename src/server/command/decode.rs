@@ -48,7 +48,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=BUDGET).contains(&record.kind) {
+    if !(OPEN..=LOG).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -149,6 +149,7 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
             };
             Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } }
         }
+        LOG => Command::Log { is_on: fields.number()? != 0 },
         _ => return None,
     })
 }
@@ -243,6 +244,7 @@ const FRAME: u32 = 19;
 const WATCH: u32 = 20;
 const PACKET: u32 = 21;
 const BUDGET: u32 = 22;
+const LOG: u32 = 23;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;

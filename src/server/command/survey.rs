@@ -48,6 +48,7 @@ impl Survey {
                 | Command::BridgeAck { .. }
                 | Command::Frame { .. }
                 | Command::Watch { .. }
+                | Command::Log { .. }
                 | Command::ConnDestroy { .. } => Place::Shard,
             };
             home = if index < MAX_INLINE_COMMANDS && sends <= MAX_INLINE_SENDS {

@@ -145,6 +145,7 @@ impl Shard {
             }
             Command::Frame { conn, frame } => self.send_frame(owner, conn, &frame),
             Command::Watch { conn, watch, is_held } => self.watch(owner, conn, watch, is_held),
+            Command::Log { is_on } => self.log(owner, is_on),
             Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
             Command::BridgeAck { conn, bytes } => self.acknowledge(owner, conn, bytes),
             Command::ConnDestroy { conn } => {
@@ -178,10 +179,23 @@ impl Shard {
         let mut session =
             Session::open(open.slot, owner, config, open.is_websocket, open.handshake, self.now);
         session.opened_in(self.link_state(owner).map_or(0, |state| state.turn));
+        if self.is_logged(owner) {
+            session.log(true);
+        }
         let deadline = session.next_deadline();
         if self.registry.insert(session) {
             self.gauges.sessions.increment();
             self.arm(Timer::Session(open.slot), deadline);
+        }
+    }
+
+    /// All sessions of a link are told for its log from now on, those that it opens later too.
+    fn log(&mut self, owner: u32, is_on: bool) {
+        if let Some(state) = self.link_state(owner) {
+            state.is_logged = is_on;
+        }
+        for session in self.registry.iter_mut().filter(|session| session.owner() == owner) {
+            session.log(is_on);
         }
     }
 
@@ -283,6 +297,11 @@ impl Shard {
 
     fn link_state(&mut self, owner: u32) -> Option<&mut LinkState> {
         self.links.get_mut(owner as usize)?.as_mut()
+    }
+
+    /// Whether the sessions of a link are told for its log.
+    pub(super) fn is_logged(&self, owner: u32) -> bool {
+        matches!(self.links.get(owner as usize), Some(Some(state)) if state.is_logged)
     }
 
     fn rooms_mut(&mut self, owner: u32) -> Option<&mut Rooms> {

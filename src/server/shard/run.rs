@@ -160,6 +160,7 @@ impl Shard {
                 turn: 0,
                 rooms: Rooms::default(),
                 tally: link.tally(self.index),
+                is_logged: false,
             };
             let index = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
             if index == self.links.len() {

@@ -65,6 +65,12 @@ impl Shard {
         {
             session.frame(conn, framing);
         }
+        if is_taken
+            && self.is_logged(owner)
+            && let Some(session) = self.registry.session_mut(slot)
+        {
+            session.log(true);
+        }
         let mut connection = Connection::new(conn, owner, carrier, role);
         if is_taken && let Some(deflate) = deflate {
             connection.is_compressed = true;

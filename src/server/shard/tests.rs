@@ -29,6 +29,9 @@ const CLOSED: u32 = 2;
 const ENDED: u32 = 3;
 const CONN_ENDED: u32 = 4;
 const RESPOND: u32 = 5;
+const PING_SENT: u32 = 10;
+const FRAME: u32 = 17;
+const LOG: u32 = 21;
 
 /// A link whose shard runs on the runtime of the test, where time passes as soon as everybody waits for it.
 struct Bench {
@@ -102,6 +105,20 @@ fn a_peer_that_never_answers_our_close_frame_is_dropped_after_thirty_seconds() {
         peer.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"101\x81\x030{}\x88\0");
         assert_eq!(bench.gauges.read(), Counters::default());
+    });
+}
+
+#[test]
+fn a_link_whose_log_is_on_is_told_of_all_its_sessions_those_of_later_too() {
+    on_paused_time(async {
+        let mut bench = Bench::new();
+        let (_, mut early) = bench.open(100, 20_000);
+        early.write_all(b"\x81\x81\0\0\0\x003").unwrap();
+        bench.submit(LOG, &[1], b"");
+        assert!((100..110).contains(&bench.expect(PING_SENT).await));
+        let (_, mut late) = bench.open(25_000, 20_000);
+        late.write_all(b"\x81\x81\0\0\0\x003").unwrap();
+        bench.expect(FRAME).await;
     });
 }
 

@@ -41,7 +41,7 @@ fn a_candidate_that_the_user_closes_leaves_the_session_on_polling() {
     let mut bench = Bench::upgrading();
     bench.session.websocket_mut(CANDIDATE).unwrap().push_frame(&PING);
     close_with(&mut bench, CANDIDATE, b"");
-    assert_eq!(bench.events(), ["upgrade failed 4"]);
+    assert_eq!(bench.events(), ["upgrade failed 4: Closed"]);
     assert_eq!(bench.written(CANDIDATE), ["Ping [63]", "close"]);
     bench.send("still there");
     bench.poll(1);
@@ -68,6 +68,37 @@ fn only_what_is_watched_is_told_and_before_what_follows_from_it() {
     assert_eq!(told(2), ["Ping of 3: a", "Pong of 3: b", packets[0], packets[1]]);
     assert_eq!(told(4), ["Text of 3: 4hi", packets[0], packets[1]]);
     assert_eq!(told(1), [packets[0], "Close of 3: \u{3}\u{fffd}bye", packets[1]]);
+}
+
+#[test]
+fn the_log_is_told_of_messages_and_heartbeats_whatever_users_watch() {
+    let frames = [super::frame(Opcode::Ping, b"a"), text("4hi"), text("3")];
+    let told = ["Text of 3: 4hi", "message hi", "Text of 3: 3", "heartbeat"];
+    let mut bench = Bench::websocket();
+    bench.session.log(true);
+    assert_eq!(bench.receive(CONN, &frames).events(), told);
+    assert_eq!(bench.pass(1_000).events(), ["ping sent"]);
+    watch(&mut bench, CONN, 2);
+    let watched = ["Ping of 3: a", told[0], told[1], told[2], told[3]];
+    assert_eq!(bench.receive(CONN, &frames).events(), watched);
+    bench.session.log(false);
+    assert_eq!(bench.receive(CONN, &frames).events(), ["Ping of 3: a", "message hi"]);
+    assert!(bench.pass(1_000).events().is_empty());
+
+    let mut bench = Bench::upgrading();
+    bench.session.log(true);
+    bench.receive(CANDIDATE, &[text("2probe"), text("5"), text("3")]);
+    assert_eq!(
+        bench.events(),
+        [
+            "Text of 4: 2probe",
+            "upgrading 4",
+            "Text of 4: 5",
+            "upgraded 4",
+            "Text of 4: 3",
+            "heartbeat"
+        ]
+    );
 }
 
 #[test]

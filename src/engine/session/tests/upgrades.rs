@@ -50,18 +50,18 @@ fn an_upgrade_needs_no_probe_and_sets_a_waiting_get_free() {
 
 #[test]
 fn an_upgrade_that_fails_leaves_the_session_on_polling() {
-    let failures: [(&[u8], &str); 6] = [
-        (&text("4a"), "close"),
-        (&text("2"), "close"),
-        (&text("x"), "close"),
-        (&frame(Opcode::Binary, b"5"), "close"),
-        (&frame(Opcode::Close, &[]), "close"),
-        (&[0x83, 0x80], "close 1002"),
+    let failures: [(&[u8], &str, &str); 6] = [
+        (&text("4a"), "close", "Unexpected"),
+        (&text("2"), "close", "Unexpected"),
+        (&text("x"), "close", "Unexpected"),
+        (&frame(Opcode::Binary, b"5"), "close", "Unexpected"),
+        (&frame(Opcode::Close, &[]), "close", "Closed"),
+        (&[0x83, 0x80], "close 1002", "Closed"),
     ];
-    for (bytes, close_frame) in failures {
+    for (bytes, close_frame, failure) in failures {
         let mut bench = Bench::upgrading();
         bench.receive(CANDIDATE, &[text("2probe"), bytes.to_vec(), text("5")]);
-        assert_eq!(bench.events(), ["upgrading 4", "upgrade failed 4"]);
+        assert_eq!(bench.events(), ["upgrading 4", &format!("upgrade failed 4: {failure}")]);
         assert_eq!(bench.written(CANDIDATE), ["3probe", close_frame]);
         bench.poll(1).send("a");
         assert_eq!(bench.flush().events(), ["respond 1 4a"]);
@@ -75,12 +75,12 @@ fn an_upgrade_that_takes_too_long_or_ends_fails() {
     bench.receive(CANDIDATE, &[text("2probe")]).pass(699);
     assert_eq!(bench.events(), ["upgrading 4"]);
     bench.pass(1);
-    assert_eq!(bench.events(), ["upgrade failed 4"]);
+    assert_eq!(bench.events(), ["upgrade failed 4: TimedOut"]);
     assert_eq!(bench.written(CANDIDATE), ["3probe", "close"]);
 
     let mut bench = Bench::upgrading();
     bench.stream_ended(CANDIDATE, StreamEnd::Eof);
-    assert_eq!(bench.events(), ["upgrade failed 4"]);
+    assert_eq!(bench.events(), ["upgrade failed 4: Closed"]);
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn commands_of_numbers_alone() {
         (18, 0, vec![1], Command::Received { slot: 1 }),
         (20, 6, vec![1], Command::Watch { conn: 1, watch: Watch::new(6), is_held: false }),
         (20, 9, vec![1], Command::Watch { conn: 1, watch: Watch::CLOSE, is_held: true }),
+        (21, 0, vec![1], Command::Log { is_on: true }),
+        (21, 0, vec![0], Command::Log { is_on: false }),
     ];
     for (kind, flags, mut numbers, command) in table {
         assert_eq!(decode_one(&record(kind, flags, &numbers, b"")), command);
