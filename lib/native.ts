@@ -6,6 +6,7 @@
  * platform, each place in its order with the reason why it would not do, and the ways out.
  */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 
 /** One connection between a loaded copy of lib/ and the core; the class that the binary exports. */
@@ -185,12 +186,22 @@ const NODE_API = 9;
 /** How much of an executable is read for the name of its interpreter, in bytes; linkers put that right behind the headers. */
 const EXECUTABLE_HEAD = 4_096;
 
+/** The platform packages, each in a `require` of its own: tools that pack or trace programs read them here. */
+const PACKAGES: Readonly<Record<string, () => Binding>> = {
+  "linux-x64-gnu": () => require("@sio-rs/linux-x64-gnu"),
+  "linux-arm64-gnu": () => require("@sio-rs/linux-arm64-gnu"),
+  "linux-x64-musl": () => require("@sio-rs/linux-x64-musl"),
+  "linux-arm64-musl": () => require("@sio-rs/linux-arm64-musl"),
+  "darwin-x64": () => require("@sio-rs/darwin-x64"),
+  "darwin-arm64": () => require("@sio-rs/darwin-arm64"),
+  "win32-x64-msvc": () => require("@sio-rs/win32-x64-msvc"),
+};
+
 /** A place to look for the binary. */
 interface Place {
-  /** What `require` takes. */
-  specifier: string;
   /** What a user knows it as. */
-  known: string;
+  name: string;
+  load(): Binding;
 }
 
 /**
@@ -203,17 +214,15 @@ export function loadBinding(): Binding {
   refuseOldNode();
   const platform = platformName();
   const failures: string[] = [];
-  for (const { specifier, known } of places(platform)) {
+  for (const { name, load } of places(platform)) {
     try {
-      const binding = require(specifier) as Binding;
+      const binding = load();
       if (binding.VERSION === VERSION) {
         return binding;
       }
-      failures.push(`${specifier} (${known}): ${mismatchOf(binding)}`);
+      failures.push(`${name}: ${mismatchOf(binding)}`);
     } catch (error) {
-      failures.push(
-        `${specifier} (${known}): ${reasonOf(error as NodeJS.ErrnoException, specifier)}`,
-      );
+      failures.push(`${name}: ${reasonOf(error as NodeJS.ErrnoException)}`);
     }
   }
   throw coded("SIO_RS_BINARY_MISSING", [
@@ -236,12 +245,26 @@ function refuseOldNode(): void {
 function places(platform: string): Place[] {
   const named = process.env.SIO_RS_BINARY;
   if (named) {
-    return [{ specifier: resolve(named), known: "named by SIO_RS_BINARY" }];
+    return [filePlace(resolve(named), "named by SIO_RS_BINARY")];
   }
   return [
-    { specifier: join(__dirname, "..", `sio-rs.${platform}.node`), known: "a local build" },
-    { specifier: `@sio-rs/${platform}`, known: "the platform package" },
+    filePlace(join(__dirname, "..", `sio-rs.${platform}.node`), "a local build"),
+    { name: `@sio-rs/${platform} (the platform package)`, load: packageLoader(platform) },
   ];
+}
+
+function filePlace(file: string, known: string): Place {
+  // Not the `require` of this module: a bundler would look for the file when it bundles.
+  return { name: `${file} (${known})`, load: () => createRequire(__filename)(file) };
+}
+
+function packageLoader(platform: string): () => Binding {
+  return (
+    PACKAGES[platform] ??
+    (() => {
+      throw new Error(`there is none; those that are: ${Object.keys(PACKAGES).join(", ")}`);
+    })
+  );
 }
 
 function mismatchOf({ VERSION: found }: Partial<Binding>): string {
@@ -252,14 +275,7 @@ function mismatchOf({ VERSION: found }: Partial<Binding>): string {
   return `is ${what}, this is ${VERSION}`;
 }
 
-function reasonOf(error: NodeJS.ErrnoException, specifier: string): string {
-  // A package that is there and lacks its file names more than itself here.
-  if (
-    error.code === "MODULE_NOT_FOUND" &&
-    error.message.startsWith(`Cannot find module '${specifier}'`)
-  ) {
-    return specifier.startsWith("@sio-rs/") ? "is not installed" : "there is no such file";
-  }
+function reasonOf(error: NodeJS.ErrnoException): string {
   const reason = error.message.split("\n", 1)[0] as string;
   // What glibc says of a file for another processor, too.
   const [, file] = /^(.*): cannot open shared object file: No such file/.exec(reason) ?? [];

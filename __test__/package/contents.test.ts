@@ -119,6 +119,14 @@ describe("the packages", () => {
     }
   });
 
+  it("the loader asks for each platform's package by its name", () => {
+    const names = Array.from(
+      read("lib/native.ts").matchAll(/require\("@sio-rs\/(.*)"\)/g),
+      ([, name]) => name,
+    );
+    expect(names).toEqual(PLATFORMS.map(({ name }) => name));
+  });
+
   it("README's table of platforms has a line for each package", () => {
     const readme = read("README.md");
     for (const { name } of PLATFORMS) {

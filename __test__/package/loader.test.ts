@@ -93,8 +93,8 @@ describe("the loader of the binary", () => {
     const installation = install();
     expect(await installation.load()).toBe(
       `SIO_RS_BINARY_MISSING sio-rs has no native binary that loads on ${PLATFORM} (Node ${process.versions.node}). Looked for, in this order:
-  1. ${join(installation.root, BINARY)} (a local build): there is no such file
-  2. ${PACKAGE} (the platform package): is not installed
+  1. ${join(installation.root, BINARY)} (a local build): Cannot find module '${join(installation.root, BINARY)}'
+  2. ${PACKAGE} (the platform package): Cannot find module '${PACKAGE}'
 Ways out: install the package of this platform (npm install ${PACKAGE}@${VERSION}; optional dependencies must not be switched off, and a lock file
 from another platform may lack it), or build it from a checkout, which needs a Rust toolchain (npm run build) and name the file in the environment variable SIO_RS_BINARY.`,
     );
@@ -113,7 +113,7 @@ from another platform may lack it), or build it from a checkout, which needs a R
     writePlatformPackage(installation, ownBinary());
     const told = await installation.load({ SIO_RS_BINARY: "/nowhere.node" });
     expect(told).toContain(
-      "1. /nowhere.node (named by SIO_RS_BINARY): there is no such file\nWays out: correct SIO_RS_BINARY, or unset it",
+      "1. /nowhere.node (named by SIO_RS_BINARY): Cannot find module '/nowhere.node'\nWays out: correct SIO_RS_BINARY, or unset it",
     );
     expect(told).not.toContain("2.");
   });
@@ -133,6 +133,14 @@ from another platform may lack it), or build it from a checkout, which needs a R
     writePlatformPackage(installation, Buffer.alloc(0));
     expect(await installation.load({}, before)).toContain(
       `2. ${PACKAGE} (the platform package): is no binary of sio-rs that tells its version, this is ${VERSION}\n`,
+    );
+  });
+
+  it("tells of a platform without a package which platforms have one", async () => {
+    const before = `Object.defineProperty(process, "arch", { value: "s390x" })`;
+    const name = PLATFORM.replace(process.arch, "s390x");
+    expect(await install().load({}, before)).toContain(
+      `2. @sio-rs/${name} (the platform package): there is none; those that are: linux-x64-gnu, `,
     );
   });
 
