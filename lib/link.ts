@@ -68,22 +68,25 @@ export class Link {
   private live = 0;
   /** The core has more than the last batch. */
   private hasMore = false;
-  /** Events of what this thread itself had done: read as if they had come from outside, never inside of the call that led to them. */
-  private readonly onOwnEvents = (): void => this.onDoorbell();
+  private readonly onEventTurn = (): void => this.readEvents();
+  /**
+   * Events are read in a callback of their own. Not in that of the doorbell: Node calls it up to a thousand times before it lets timers and
+   * sockets have their turn, and while JavaScript reads one batch the core may well have the next one. Nor inside of the call that led to them,
+   * when this thread itself had it done.
+   */
+  private readonly readEventsSoon = (): void => {
+    setImmediate(this.onEventTurn);
+  };
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
   private isFlushing = false;
   private exitFlushMs = EXIT_FLUSH_MS;
 
   constructor() {
-    this.binding = new binding.BindingLink(() => this.onDoorbell());
-    this.commands = new CommandWriter(
-      this.binding,
-      () => setImmediate(this.onOwnEvents),
-      () => {
-        this.broadcasts.length = 0;
-      },
-    );
+    this.binding = new binding.BindingLink(this.readEventsSoon);
+    this.commands = new CommandWriter(this.binding, this.readEventsSoon, () => {
+      this.broadcasts.length = 0;
+    });
     this.reader = new EventReader(
       {
         session: (slot) => this.sessions[slot],
@@ -177,14 +180,14 @@ export class Link {
    * One batch for each turn of the event loop: its nextTicks and microtasks run before the next one is read, and a flood of messages does not
    * starve timers and other I/O.
    */
-  private onDoorbell(): void {
+  private readEvents(): void {
     const { reader } = this;
     const goesOn = reader.hasRest;
     try {
       runApart(goesOn ? reader.resume : this.drain, goesOn ? reader : this);
     } finally {
       if (goesOn || this.hasMore || reader.hasRest) {
-        setImmediate(() => this.onDoorbell());
+        this.readEventsSoon();
       }
     }
   }

@@ -68,7 +68,7 @@ impl Session {
                 }
                 (PacketType::Ping, Protocol::V3) => {
                     self.heartbeat.ping_received(now);
-                    websocket.outbox.push(Entry::packet(PacketType::Pong, b""));
+                    websocket.push_pong(Entry::packet(PacketType::Pong, b""));
                     if self.is_observed {
                         events.heartbeat(self.slot);
                     }
