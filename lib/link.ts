@@ -62,6 +62,8 @@ const frameLog = switchOf(debugModule("engine:ws"));
 const EXIT_FLUSH_MS = 200;
 /** How long the core may take to say what waits for a session whose peer does not read: it is asked once, when somebody first wants to know. */
 const WAITING_MS = 200;
+/** Batches of events that may be read in one turn of the event loop. */
+const RINGS_IN_A_TURN = 4;
 /** How many batches of events are read then for one command, at the most. */
 const EXIT_BATCHES = 64;
 
@@ -91,8 +93,13 @@ export class Link {
   private isLogged = false;
   /** The core has more than the last batch. */
   private hasMore = false;
-  /** Events of what this thread itself had done: read as if they had come from outside, never inside of the call that led to them. */
-  private readonly onOwnEvents = (): void => this.onDoorbell();
+  private readonly onEventTurn = (): void => this.readEvents();
+  /** Events of what this thread itself had done are read as if they had come from outside, never inside of the call that led to them. */
+  private readonly readEventsSoon = (): void => {
+    setImmediate(this.onEventTurn);
+  };
+  /** Times that the doorbell has been rung. */
+  private rings = 0;
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
   private isFlushing = false;
@@ -100,10 +107,8 @@ export class Link {
 
   constructor() {
     this.binding = new binding.BindingLink(() => this.onDoorbell());
-    this.commands = new CommandWriter(
-      this.binding,
-      () => setImmediate(this.onOwnEvents),
-      (followsAtOnce) => this.onTurnEnd(followsAtOnce),
+    this.commands = new CommandWriter(this.binding, this.readEventsSoon, (followsAtOnce) =>
+      this.onTurnEnd(followsAtOnce),
     );
     this.reader = new EventReader(
       {
@@ -236,10 +241,23 @@ export class Link {
   }
 
   /**
+   * Node calls this up to a thousand times before it lets timers and sockets have their turn, and while JavaScript reads one batch the core may
+   * well have the next one. It does not ring again before that is read: so one batch in four waits for a turn of its own.
+   */
+  private onDoorbell(): void {
+    this.rings = (this.rings + 1) % RINGS_IN_A_TURN;
+    if (this.rings === 0) {
+      this.readEventsSoon();
+    } else {
+      this.readEvents();
+    }
+  }
+
+  /**
    * One batch for each turn of the event loop: its nextTicks and microtasks run before the next one is read, and a flood of messages does not
    * starve timers and other I/O.
    */
-  private onDoorbell(): void {
+  private readEvents(): void {
     this.updateLog();
     const { reader } = this;
     const goesOn = reader.hasRest;
@@ -247,7 +265,7 @@ export class Link {
       runApart(goesOn ? reader.resume : this.drain, goesOn ? reader : this);
     } finally {
       if (goesOn || this.hasMore || reader.hasRest) {
-        setImmediate(() => this.onDoorbell());
+        this.readEventsSoon();
       }
     }
   }

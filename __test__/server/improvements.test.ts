@@ -3,7 +3,8 @@
 
 import { createServer } from "node:http";
 import type { Server, Socket } from "socket.io";
-import { runModule } from "../harness/child";
+import { runModule, startFixture } from "../harness/child";
+import { openClient } from "../harness/clients";
 import { eventually, nextTurn, once } from "../harness/events";
 import { type Implementation, loadImplementation } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -115,4 +116,18 @@ describe("improvements", () => {
     await nextTurn();
     expect([connections, spaces.map((nsp) => nsp.sockets.size)]).toEqual([[], [0, 0]]);
   });
+
+  test("timers have their turns while events come faster than listeners take them", async () => {
+    const child = startFixture(sioRs, "server.cjs", ["slow listeners"]);
+    const client = openClient(`http://127.0.0.1:${await child.nextLine()}`);
+    await once(client, "connect");
+    for (let index = 0; index < 20_000; index += 1) {
+      client.emit("n");
+    }
+    const [longest, all] = await new Promise<[number, number]>((resolve) => {
+      client.emit("waited", (...waited: [number, number]) => resolve(waited));
+    });
+    expect(all).toBeGreaterThan(1_000);
+    expect(longest).toBeLessThan(all / 2);
+  }, 30_000);
 });

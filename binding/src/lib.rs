@@ -152,13 +152,7 @@ impl BindingLink {
 
     /// Hands packed commands to the shards. True: events wait to be drained, and the doorbell is not called for them.
     #[napi(catch_unwind)]
-    pub fn submit(
-        &self,
-        env: &Env,
-        commands: &[u8],
-        start: u32,
-        end: u32,
-    ) -> napi::Result<bool> {
+    pub fn submit(&self, env: &Env, commands: &[u8], start: u32, end: u32) -> napi::Result<bool> {
         let packed = commands
             .get(start as usize..end as usize)
             .ok_or_else(|| napi::Error::from_reason("the commands exceed the buffer"))?;

@@ -309,9 +309,7 @@ export class Socket extends Session {
     const isTaken = this._canWrite();
     if (type === "message") {
       const flags =
-        (options.compress ? COMPRESS : 0) |
-        (this.isReported ? NOTIFY : 0) |
-        this.expendableFlag();
+        (options.compress ? COMPRESS : 0) | (this.isReported ? NOTIFY : 0) | this.expendableFlag();
       const contents = packets.map(({ data }) => this.contentOf(data, options));
       this._commands.send(this._slot, contents, flags);
       this._stamp(packets.length, true);

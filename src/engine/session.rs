@@ -351,7 +351,12 @@ impl Session {
             Protocol::V4 => self.heartbeat.pong_received(now),
             Protocol::V3 => {
                 self.heartbeat.ping_received(now);
-                self.transport.outbox_mut().push(Entry::packet(PacketType::Pong, b""));
+                match &mut self.transport {
+                    Transport::Polling(polling) => polling.push_pong(),
+                    Transport::WebSocket(websocket) => {
+                        websocket.push_pong(Entry::packet(PacketType::Pong, b""));
+                    }
+                }
             }
         }
     }

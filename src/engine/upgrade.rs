@@ -79,6 +79,10 @@ impl Upgrade {
         };
         match packet {
             Ok(Packet { packet_type: PacketType::Ping, data: PacketData::Text(PROBE) }) => {
+                // A client probes once. One that goes on and does not read would grow the outbox, and be told of each time.
+                if self.websocket.is_blocked && self.websocket.outbox.bytes() > MAX_BLOCKED_BYTES {
+                    return Step::Control;
+                }
                 self.websocket.outbox.push(Entry::packet(PacketType::Pong, PROBE.as_bytes()));
                 self.noop_at = Some(now);
                 Step::Probed
@@ -111,6 +115,9 @@ impl Upgrade {
 
 /// What the client sends to see whether the path is open, after the packet type.
 const PROBE: &str = "probe";
+
+/// What a candidate's stream may be behind with before probes are left unanswered: many answers.
+const MAX_BLOCKED_BYTES: usize = 1024;
 
 /// The pause that Engine.IO makes between two noops.
 const NOOP_INTERVAL_MS: u64 = 100;

@@ -70,7 +70,7 @@ impl Session {
                 }
                 (PacketType::Ping, Protocol::V3) => {
                     self.heartbeat.ping_received(now);
-                    websocket.outbox.push(Entry::packet(PacketType::Pong, b""));
+                    websocket.push_pong(Entry::packet(PacketType::Pong, b""));
                     if tells_heartbeat {
                         events.heartbeat(self.slot);
                     }

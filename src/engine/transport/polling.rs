@@ -22,6 +22,8 @@ pub(crate) struct Polling {
     pub(crate) outbox: Outbox,
     /// The GET that waits.
     request: Option<u32>,
+    /// Pongs that came into the outbox since a GET took what was there.
+    pongs: u8,
 }
 
 impl Polling {
@@ -33,6 +35,17 @@ impl Polling {
     /// A GET waits from now on.
     pub(crate) const fn park(&mut self, request: u32) {
         self.request = Some(request);
+    }
+
+    /// Puts the pong of protocol 3 behind what waits.
+    ///
+    /// Pings of three bytes, a payload full of them in each POST and no GET, would grow the outbox for ever. Nobody misses the pongs beyond a
+    /// number that a client which polls does not reach.
+    pub(crate) fn push_pong(&mut self) {
+        if self.pongs < MAX_WAITING_PONGS {
+            self.pongs += 1;
+            self.outbox.push(Entry::packet(PacketType::Pong, b""));
+        }
     }
 
     /// Answers the GET that waits with the first unit, if there is both: that unit found it waiting, and what was sent behind it waits for the
@@ -52,6 +65,7 @@ impl Polling {
         }
         let Some(request) = self.request.take() else { return };
         let entries: Vec<Entry> = iter::from_fn(|| self.outbox.pop()).take(units).collect();
+        self.pongs = 0;
         let len = entries.iter().map(|entry| entry.frames().len()).sum();
         let mut payload = Vec::with_capacity(len);
         let frames = entries.iter().map(|entry| &**entry.frames());
@@ -83,6 +97,9 @@ impl Polling {
         }
     }
 }
+
+/// How many pongs wait for a GET at the most.
+const MAX_WAITING_PONGS: u8 = 60;
 
 /// Answers a GET with packets that carry nothing.
 pub(crate) fn answer(

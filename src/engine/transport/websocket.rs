@@ -220,18 +220,18 @@ impl WebSocket {
             Ok(Some(Incoming::Binary(bytes))) => Received::Binary(bytes),
             Ok(Some(Incoming::Pong(_))) => Received::Control,
             Ok(Some(Incoming::Ping(payload))) => {
-                // A peer that pings and does not read would grow the outbox for ever. RFC 6455 section 5.5.3 lets an
-                // endpoint leave pings unanswered.
-                if !self.is_blocked {
-                    self.blocked_pongs = 0;
-                } else if self.blocked_pongs == MAX_BLOCKED_PONGS {
-                    return Received::Control;
-                } else {
-                    self.blocked_pongs += 1;
+                if takes_pong(self.is_blocked, &mut self.blocked_pongs) {
+                    self.outbox.push(Entry::raw(encode_frame(Opcode::Pong, &[payload])));
                 }
-                self.outbox.push(Entry::raw(encode_frame(Opcode::Pong, &[payload])));
                 Received::Control
             }
+        }
+    }
+
+    /// Answers the ping of a client of protocol 3, as long as it reads the answers.
+    pub fn push_pong(&mut self, pong: Entry) {
+        if takes_pong(self.is_blocked, &mut self.blocked_pongs) {
+            self.outbox.push(pong);
         }
     }
 
@@ -290,6 +290,19 @@ impl WebSocket {
             Phase::AwaitingClose { deadline } | Phase::Finishing { deadline, .. } => Some(deadline),
         }
     }
+}
+
+/// Whether one more pong may wait. A peer that pings and does not read would grow the outbox for ever; RFC 6455 section 5.5.3 lets
+/// an endpoint leave pings unanswered.
+const fn takes_pong(is_blocked: bool, blocked_pongs: &mut u8) -> bool {
+    if !is_blocked {
+        *blocked_pongs = 0;
+    } else if *blocked_pongs == MAX_BLOCKED_PONGS {
+        return false;
+    } else {
+        *blocked_pongs += 1;
+    }
+    true
 }
 
 /// Tells of a frame that somebody watches. It is told before anything that follows from it.

@@ -237,7 +237,8 @@ impl Shard {
 
     /// The rooms of a link, and the means to deliver to its sessions.
     fn delivery(&mut self, owner: u32) -> Option<(&mut Rooms, Delivery<'_>)> {
-        let LinkState { rooms, turn, tally, link, .. } = self.links.get_mut(owner as usize)?.as_mut()?;
+        let LinkState { rooms, turn, tally, link, .. } =
+            self.links.get_mut(owner as usize)?.as_mut()?;
         let delivery = Delivery {
             owner,
             turn: *turn,

@@ -51,6 +51,29 @@ fn a_ping_in_a_post_is_answered_by_the_poll() {
 }
 
 #[test]
+fn pings_to_a_blocked_stream_are_answered_sixty_times() {
+    let mut bench = open(true);
+    bench.session.websocket_mut(CONN).unwrap().is_blocked = true;
+    bench.receive(CONN, &vec![text("2"); 10_000]);
+    assert_eq!(bench.written(CONN), ["3"; 60]);
+    bench.session.websocket_mut(CONN).unwrap().is_blocked = false;
+    bench.receive(CONN, &[text("2")]);
+    assert_eq!(bench.written(CONN), ["3"]);
+}
+
+#[test]
+fn pings_without_a_poll_are_answered_sixty_times() {
+    let mut bench = open(false);
+    for _ in 0..10_000 {
+        bench.session.heartbeat_received(0);
+    }
+    bench.poll(1);
+    assert_eq!(bench.events(), [format!("respond 1 {} compressed", "1:3".repeat(60))]);
+    bench.session.heartbeat_received(0);
+    assert_eq!(bench.poll(2).events(), ["respond 2 1:3 compressed"]);
+}
+
+#[test]
 fn messages_do_not_move_the_deadline() {
     let mut bench = open(true);
     bench.pass(1_400).receive(CONN, &[text("4a")]);

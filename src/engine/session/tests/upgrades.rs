@@ -122,3 +122,16 @@ fn a_pong_awaited_across_an_upgrade_is_due_after_a_full_timeout() {
     bench.pass(1);
     assert_eq!(bench.events(), ["closed: ping timeout"]);
 }
+
+#[test]
+fn probes_to_a_blocked_stream_are_answered_up_to_a_limit() {
+    let mut bench = Bench::upgrading();
+    let websocket = bench.session.websocket_mut(CANDIDATE).unwrap();
+    websocket.is_blocked = true;
+    bench.receive(CANDIDATE, &vec![text("2probe"); 10_000]);
+    assert_eq!(bench.events().len(), 129);
+    assert_eq!(bench.written(CANDIDATE), ["3probe"; 129]);
+    bench.session.websocket_mut(CANDIDATE).unwrap().is_blocked = false;
+    bench.receive(CANDIDATE, &[text("2probe"), text("5")]);
+    assert_eq!(bench.events(), ["upgrading 4", "upgraded 4"]);
+}
