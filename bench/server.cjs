@@ -53,13 +53,14 @@ io.on("connection", (socket) => {
   for (const name of listeners) LISTENERS[name](socket);
 });
 
-/** One broadcast each `intervalMs`, kept on schedule: a late timer emits what is due. */
-function broadcastPaced({ text, count, intervalMs }) {
+/** One broadcast each `intervalMs`, kept on schedule: a late timer emits what is due. Without a text they are numbered. */
+function broadcastPaced({ text, count, intervalMs, room }) {
   const began = performance.now();
+  const receivers = room === undefined ? io : io.to(room);
   let sent = 0;
   const timer = setInterval(() => {
     const due = Math.min(count, Math.floor((performance.now() - began) / intervalMs));
-    for (; sent < due; sent++) io.emit("news", text);
+    for (; sent < due; sent++) receivers.emit("news", text ?? sent);
     if (sent === count) clearInterval(timer);
   }, intervalMs);
 }
