@@ -1,9 +1,10 @@
 // `io.drain()`: the clients of a server that goes leave it one by one, and come back to another by themselves.
 
+import { EventEmitter } from "node:events";
 import { connect, createServer, type Socket as TcpSocket } from "node:net";
 import * as engineIo from "engine.io";
 import type { Socket } from "socket.io";
-import { SessionAwareAdapter } from "socket.io-adapter";
+import { ClusterAdapter, SessionAwareAdapter } from "socket.io-adapter";
 import type { Socket as ClientSocket } from "socket.io-client";
 import { startFixture } from "../harness/child";
 import { closeClientAfterTest, closeServerAfterTest } from "../harness/cleanup";
@@ -283,6 +284,35 @@ describe("drain", () => {
     const recovered = next.io.sockets.sockets.get(id as string) as Socket;
     expect(recovered.data).toEqual({ name: "somebody" });
     expect([...recovered.rooms].sort()).toEqual(["a room", id].sort());
+  });
+
+  test("while it is drained a server is still a member of its cluster", async () => {
+    const bus = new EventEmitter();
+    class BusAdapter extends ClusterAdapter {
+      constructor(nsp: any) {
+        super(nsp);
+        bus.on("message", (message) => this.onMessage(message));
+      }
+      override async doPublish(message: any): Promise<string> {
+        bus.emit("message", message);
+        return "0";
+      }
+      override async doPublishResponse(): Promise<void> {}
+    }
+    const old = await startOwn({ adapter: BusAdapter });
+    const next = await startOwn({ adapter: BusAdapter });
+    const staying = await joinPair(old);
+    const other = await joinPair(next);
+    const drained = old.io.drain({ over: 600_000 });
+    const atOld = once(staying.client, "from next");
+    next.io.emit("from next");
+    await atOld;
+    const atNext = once(other.client, "from old");
+    staying.socket.broadcast.emit("from old");
+    await atNext;
+    await old.io.close();
+    await within(drained, "closing ends it");
+    expect(other.client.connected).toBe(true);
   });
 
   test("a handshake that has passed already is sent away when it completes", async () => {

@@ -83,6 +83,9 @@ impl Drop for Core {
 
 /// How many shards a process has: one on up to two cores, since the JavaScript thread wants one for itself and a second
 /// shard gained nothing there; else one less than there are cores, up to four.
+///
+/// A core is what this process may use: `available_parallelism` honours affinity, cpusets, and the CPU quota of its cgroup
+/// (v1 and v2), rounded down.
 fn thread_count() -> usize {
     let chosen = env::var(THREADS_VARIABLE).ok().and_then(|value| value.trim().parse().ok());
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -96,7 +99,7 @@ fn threads_for(chosen: Option<usize>, cores: usize) -> usize {
     }
 }
 
-/// Overrides the number of threads.
+/// Overrides the number of threads: docs/operations.md lists all variables.
 const THREADS_VARIABLE: &str = "SIO_RS_THREADS";
 
 /// More would cost each broadcast a wake-up each, and the JavaScript thread is the limit by then.

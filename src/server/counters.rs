@@ -14,7 +14,8 @@ pub struct Counters {
     pub connections: u64,
     /// Sockets that a broadcast can reach.
     pub members: u64,
-    /// Rooms with members; one whose members live in two shards counts twice.
+    /// Rooms with members; one whose members live in two shards counts twice. Counting it once would take a table that all
+    /// shards share, and JavaScript, which has the rooms in its adapters, knows the number.
     pub rooms: u64,
     /// Broadcasts and multicasts carried out since the process began.
     pub broadcasts: u64,
