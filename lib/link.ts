@@ -58,6 +58,9 @@ const binding = loadBinding();
 /** Looked at here for the same reason. */
 const ceiling = ceilingBytes();
 
+/** The addresses behind a descriptor, packed: see `Binding`. */
+export const { peerOf, localOf } = binding;
+
 export class Link {
   /** Where commands to the core are written. */
   readonly commands: CommandWriter;
