@@ -320,7 +320,7 @@ describe("outbox budget", () => {
   test("a broadcast to many stalled clients takes its memory once, and counts in the budget of each", async () => {
     const running = await startServer(sioRs, options({ maxBytes: 2 * MEBIBYTE }));
     const before = currentLink().counters().outboxBytes;
-    const stalled = [];
+    const stalled: Stalled[] = [];
     for (let count = 0; count < 6; count += 1) {
       stalled.push(await joinStalled(running));
     }
