@@ -160,7 +160,7 @@ impl BindingLink {
             .link
             .submit_unrung(packed)
             .map_err(|error| napi::Error::from_reason(format!("sio-rs: {error}")))?;
-        self.tell_collector(env)?;
+        self.tell_collector(*env)?;
         Ok(has_events)
     }
 
@@ -235,12 +235,12 @@ impl BindingLink {
             }
             Drained::NeedsRoom(bytes) => -i64::try_from(bytes).unwrap_or(i64::MAX),
         };
-        self.tell_collector(env)?;
+        self.tell_collector(*env)?;
         Ok(drained)
     }
 
     /// The garbage collector counts what waits in native memory, so that it does not take a process for small that is not.
-    fn tell_collector(&self, env: &Env) -> napi::Result<()> {
+    fn tell_collector(&self, env: Env) -> napi::Result<()> {
         match self.link.native_bytes_change() {
             0 => Ok(()),
             change => env.adjust_external_memory(change).map(drop),

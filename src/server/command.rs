@@ -219,6 +219,7 @@ pub struct Multicast<'a> {
 }
 
 /// How a message unit is to be sent.
+#[expect(clippy::struct_excessive_bools, reason = "each is a bit of its own in the record")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendFlags {
     /// Drop it rather than let it wait.
