@@ -31,6 +31,11 @@ const NINE = 57;
 const SLASH = 47;
 /** Attachments in one packet that are accepted when the decoder is not told otherwise; socket.io-parser's default. */
 const MAX_ATTACHMENTS = 10;
+/**
+ * Elements in an event or an acknowledgement. Each becomes an argument of a call, and V8 throws a RangeError, outside of any listener, where its
+ * stack cannot hold them: some 28,000 on the way to a listener, which a message of the default size has room for.
+ */
+const MAX_ARGUMENTS = 10_000;
 
 /** Whether a packet in text form announces attachments. */
 export function isBinaryPacket(text: string): boolean {
@@ -253,10 +258,10 @@ function isPayloadOf(type: PacketType, payload: unknown): boolean {
   switch (type) {
     case PacketType.EVENT:
     case PacketType.BINARY_EVENT:
-      return Array.isArray(payload) && isEventName(payload[0]);
+      return isArguments(payload) && isEventName(payload[0]);
     case PacketType.ACK:
     case PacketType.BINARY_ACK:
-      return Array.isArray(payload);
+      return isArguments(payload);
     case PacketType.CONNECT:
       return isPlainObject(payload);
     case PacketType.CONNECT_ERROR:
@@ -264,6 +269,10 @@ function isPayloadOf(type: PacketType, payload: unknown): boolean {
     default:
       return payload === undefined; // DISCONNECT has no payload
   }
+}
+
+function isArguments(payload: unknown): payload is unknown[] {
+  return Array.isArray(payload) && payload.length <= MAX_ARGUMENTS;
 }
 
 function isEventName(name: unknown): boolean {

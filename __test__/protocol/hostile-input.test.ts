@@ -291,4 +291,14 @@ describeBoth("hostile input", (implementation) => {
     expect(await closed).toBe(1008);
     await expectToServe(running);
   });
+
+  it("an event of twenty thousand arguments is delivered", async () => {
+    const running = await startServer(implementation);
+    const { socket, client } = await joinPair(running);
+    const many = Array.from({ length: 20_000 }, () => 1);
+    const heard = new Promise((resolve) => socket.on("many", (...args) => resolve(args.length)));
+    const left = new Promise((resolve) => socket.on("disconnect", resolve));
+    client.emit("many", ...many);
+    expect(await Promise.race([heard, left])).toBe(20_000);
+  });
 });

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { Server, Socket } from "socket.io";
 import { runModule, startFixture } from "../harness/child";
 import { openClient } from "../harness/clients";
-import { eventually, nextTurn, once } from "../harness/events";
+import { eventually, nextTurn, once, onceValue } from "../harness/events";
 import { type Implementation, loadImplementation } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { RawWebSocket } from "../harness/raw-websocket";
@@ -115,6 +115,35 @@ describe("improvements", () => {
     for (const next of nexts) next();
     await nextTurn();
     expect([connections, spaces.map((nsp) => nsp.sockets.size)]).toEqual([[], [0, 0]]);
+  });
+
+  test("events and acknowledgements of more arguments than a call takes end their client alone", async () => {
+    const running = await startServer(sioRs);
+    const { socket: bystander } = await joinPair(running);
+    const elements = "1,".repeat(450_000);
+    for (const packet of [
+      `42["a",${elements}1]`,
+      `430[${elements}1]`,
+      `42["a",${"1,".repeat(10_000)}1]`,
+    ]) {
+      const joined = onceValue(running.io, "connection");
+      const peer = await RawWebSocket.join(running.port);
+      const socket = await joined;
+      socket.on("a", () => {});
+      socket.emit("asked", () => {});
+      const left = onceValue(socket, "disconnect");
+      peer.send(packet);
+      expect(await left).toBe("forced close");
+    }
+    expect(bystander.connected).toBe(true);
+  });
+
+  test("events of ten thousand arguments are delivered", async () => {
+    const running = await startServer(sioRs);
+    const { socket, client } = await joinPair(running);
+    const heard = new Promise((resolve) => socket.on("a", (...args) => resolve(args.length)));
+    client.emit("a", ...Array.from({ length: 9_999 }, () => 1));
+    expect(await heard).toBe(9_999);
   });
 
   test("timers have their turns while events come faster than listeners take them", async () => {
