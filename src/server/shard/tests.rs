@@ -31,7 +31,7 @@ const CONN_ENDED: u32 = 4;
 const RESPOND: u32 = 5;
 const PING_SENT: u32 = 10;
 const FRAME: u32 = 17;
-const LOG: u32 = 21;
+const LOG: u32 = 23;
 
 /// A link whose shard runs on the runtime of the test, where time passes as soon as everybody waits for it.
 struct Bench {

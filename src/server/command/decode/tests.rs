@@ -44,8 +44,8 @@ fn commands_of_numbers_alone() {
         (18, 0, vec![1], Command::Received { slot: 1 }),
         (20, 6, vec![1], Command::Watch { conn: 1, watch: Watch::new(6), is_held: false }),
         (20, 9, vec![1], Command::Watch { conn: 1, watch: Watch::CLOSE, is_held: true }),
-        (21, 0, vec![1], Command::Log { is_on: true }),
-        (21, 0, vec![0], Command::Log { is_on: false }),
+        (23, 0, vec![1], Command::Log { is_on: true }),
+        (23, 0, vec![0], Command::Log { is_on: false }),
     ];
     for (kind, flags, mut numbers, command) in table {
         assert_eq!(decode_one(&record(kind, flags, &numbers, b"")), command);
@@ -123,11 +123,11 @@ fn a_budget_has_a_limit_and_a_policy() {
     for (number, policy) in (0..).zip(policies) {
         let budget = OutboxBudget { max_bytes: Some(9_000), policy };
         let expected = Command::Budget { slot: 7, budget };
-        assert_eq!(decode_one(&record(21, 0, &[7, 9_000, number], b"")), expected);
+        assert_eq!(decode_one(&record(22, 0, &[7, 9_000, number], b"")), expected);
     }
     let budget = OutboxBudget { max_bytes: None, policy: OutboxPolicy::Stalled };
     let expected = Command::Budget { slot: 7, budget };
-    assert_eq!(decode_one(&record(21, 0, &[7, u32::MAX, 0], b"")), expected);
+    assert_eq!(decode_one(&record(22, 0, &[7, u32::MAX, 0], b"")), expected);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(22, 0, &[1], b""), CommandError::UnknownKind(22)),
+        (record(24, 0, &[1], b""), CommandError::UnknownKind(24)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();
