@@ -55,6 +55,9 @@ const EXIT_BATCHES = 64;
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
 const binding = loadBinding();
 
+/** The addresses behind a descriptor, packed: see `Binding`. */
+export const { peerOf, localOf } = binding;
+
 export class Link {
   /** Where commands to the core are written. */
   readonly commands: CommandWriter;

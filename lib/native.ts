@@ -105,6 +105,13 @@ export interface Counters {
 /** What the binary exports. */
 export interface Binding {
   BindingLink: new (doorbell: () => void) => BindingLink;
+  /**
+   * The peer's IPv4 address of an open descriptor: the port in the lower 16 bits, then the address, then one bit for `::ffff:`.
+   * -1 for other addresses.
+   */
+  peerOf(fd: number): number;
+  /** The same of our own end. */
+  localOf(fd: number): number;
 }
 
 /**

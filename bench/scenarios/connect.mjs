@@ -37,7 +37,7 @@ export const connectWs = {
   name: "connect-ws",
   server: { listeners: ["disconnect"] },
   load: { kind: "connect" },
-  full: { atATime: 50, warmUp: 2000, units: 4000 },
+  full: { atATime: 50, warmUp: 10000, units: 10000 },
   quick: { atATime: 50, warmUp: 1500, units: 2000 },
   async run(processes, size) {
     return [cpuRow(this.name, "connection", await connect(processes, size, false))];
@@ -48,7 +48,7 @@ export const connectUpgrade = {
   name: "connect-upgrade",
   server: { listeners: ["disconnect", "upgrade"] },
   load: { kind: "upgrade" },
-  full: { atATime: 20, warmUp: 300, units: 600 },
+  full: { atATime: 20, warmUp: 3000, units: 3000 },
   quick: { atATime: 20, warmUp: 200, units: 300 },
   async run(processes, size) {
     const measured = await connect(processes, size, true);

@@ -253,9 +253,52 @@ fn deflate_of(deflate: Option<BindingDeflate>) -> napi::Result<Option<DeflatePar
     }))
 }
 
-/// Duplicates the descriptor while Node still holds it open.
+/// The peer's address of an open descriptor, packed as in `sio::server::carrier::endpoint`; -1 when it is no IPv4 address.
+#[napi(catch_unwind)]
+pub fn peer_of(fd: i32) -> i64 {
+    endpoint(fd, End::Peer)
+}
+
+/// The same of our own end.
+#[napi(catch_unwind)]
+pub fn local_of(fd: i32) -> i64 {
+    endpoint(fd, End::Local)
+}
+
+/// The end of a stream whose address is asked for.
+#[derive(Clone, Copy)]
+enum End {
+    Peer,
+    Local,
+}
+
+#[cfg(unix)]
+fn endpoint(fd: i32, end: End) -> i64 {
+    use sio::server::carrier::endpoint::{packed_local, packed_peer};
+
+    let packed = borrow(fd).and_then(|stream| match end {
+        End::Peer => packed_peer(stream),
+        End::Local => packed_local(stream),
+    });
+    packed.map_or(-1, number)
+}
+
+/// Without descriptors Node is asked.
+#[cfg(not(unix))]
+fn endpoint(_fd: i32, _end: End) -> i64 {
+    -1
+}
+
+/// A descriptor that JavaScript has named; nothing for -1, which a closed handle has.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "a descriptor arrives from JavaScript as a number")]
+fn borrow<'a>(fd: i32) -> Option<std::os::fd::BorrowedFd<'a>> {
+    // SAFETY: the caller reads `fd` from a live handle and closes that handle only after this call, on the same thread.
+    (fd >= 0).then(|| unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) })
+}
+
+/// Duplicates the descriptor while Node still holds it open.
+#[cfg(unix)]
 fn adopt(
     link: &Link,
     fd: i32,
@@ -265,14 +308,9 @@ fn adopt(
     input: &[u8],
     deflate: Option<DeflateParameters>,
 ) -> i64 {
-    use std::os::fd::BorrowedFd;
-
-    if fd < 0 {
-        return -1;
-    }
-    // SAFETY: the caller reads `fd` from a live handle and closes that handle only after this call, on the same thread.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    link.adopt(borrowed, role, slot, response, input, deflate).map_or(-1, i64::from)
+    borrow(fd)
+        .and_then(|stream| link.adopt(stream, role, slot, response, input, deflate).ok())
+        .map_or(-1, i64::from)
 }
 
 /// Without descriptors (Windows) every stream takes the byte bridge.

@@ -3,7 +3,7 @@
  *
  * Decides nothing about sessions.
  */
-import { createHash } from "node:crypto";
+import * as crypto from "node:crypto";
 import { type DeflateAgreement, type DeflateOptions, negotiateDeflate } from "./deflate";
 import type { EngineRequest } from "./request";
 import { headerOf } from "./request";
@@ -99,11 +99,15 @@ function isBlank(unit: number): boolean {
   return unit === 0x20 || unit === 0x09;
 }
 
+/** In one call where Node has it (20.12, 21.7): 1 µs instead of 4. */
+const sha1: (text: string) => string =
+  typeof crypto.hash === "function"
+    ? (text) => crypto.hash("sha1", text, "base64")
+    : (text) => crypto.createHash("sha1").update(text).digest("base64");
+
 /** The value that proves the server understood the handshake. */
 export function acceptKey(key: string): string {
-  return createHash("sha1")
-    .update(key + GUID)
-    .digest("base64");
+  return sha1(key + GUID);
 }
 
 /** The lines of the 101 before those of the application. */

@@ -7,7 +7,7 @@
  */
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
-import { addressOf } from "./request";
+import { localEnd, type OpenSocket, peerEnd } from "./endpoint";
 import type { WebSocketTransport } from "./transports";
 import {
   type AcceptingServer,
@@ -30,12 +30,11 @@ export function adopt(
   { role, slot, response, subprotocol, deflate, isUnseen }: Opening,
 ): Husk | undefined {
   const handle = socket._handle as AdoptableHandle;
-  const localAddress = shareLocalAddress(socket._getsockname() as LocalAddress);
+  const localAddress = localEnd(socket as OpenSocket);
   const isCompressed = deflate !== undefined;
   const husk = isUnseen
     ? new UnseenSocket(link, socket, localAddress, subprotocol, isCompressed)
     : new KeptSocket(link, socket, subprotocol, isCompressed);
-  void socket.remoteAddress; // Node keeps the peer's address once it was read
   husk.conn = link.adopt(handle.fd as number, role, slot, response, input, husk, deflate);
   if (husk.conn < 0) {
     return undefined;
@@ -105,6 +104,7 @@ class KeptSocket extends Husk {
     isCompressed: boolean,
   ) {
     super(link, subprotocol, isCompressed);
+    void stream.remoteAddress; // as long as there is a handle: Node keeps the peer's address once it was read
   }
 
   keep(localAddress: object, written: number): void {
@@ -148,8 +148,9 @@ export class UnseenSocket extends Husk implements RequestSource, StandInSource {
   ) {
     super(link, subprotocol, isCompressed);
     this.server = (socket as unknown as { server: AcceptingServer }).server;
-    this.remoteAddress = addressOf(socket);
-    this.remotePort = socket.remotePort;
+    const peer = peerEnd(socket);
+    this.remoteAddress = peer.address;
+    this.remotePort = peer.port;
   }
 
   get isUpgrade(): boolean {
@@ -179,26 +180,5 @@ function detach(socket: AdoptableSocket, handle: AdoptableHandle): void {
 }
 
 function ignoreRead(): void {}
-
-interface LocalAddress {
-  address?: string;
-  port?: number;
-}
-
-/** Local addresses by text: a server has few, and its husks share the objects. Bounded, since a host may have many. */
-const localAddresses = new Map<string, LocalAddress>();
-const LOCAL_ADDRESSES_MAX = 1024;
-
-function shareLocalAddress(address: LocalAddress): object {
-  const key = `${address.address} ${address.port}`;
-  const known = localAddresses.get(key);
-  if (known !== undefined) {
-    return known;
-  }
-  if (localAddresses.size < LOCAL_ADDRESSES_MAX) {
-    localAddresses.set(key, address);
-  }
-  return address;
-}
 
 export type { Husk };

@@ -52,7 +52,7 @@ interface UpgradeRequest extends VerifiedUpgrade {
 /** Opens the session that has got an id; undefined when it was refused, or its client has gone. */
 type Opener = (id: string, refuse: ErrorCallback) => Socket | undefined;
 
-/** What {@link openSession} does for requests that are no polls. */
+/** What {@link openSession} does for requests that are no polls: engine.io's `handshake`, which leads there, is given the request alone. */
 const openers = new WeakMap<EngineRequest, Opener>();
 
 /** Has {@link openSession} open the session of an upgrade request so. */

@@ -4,8 +4,6 @@
  * Works on Node's HTTP/1 requests and on the HTTP/2 compatibility ones.
  */
 import { IncomingMessage, type ServerResponse } from "node:http";
-import type { Socket as NetSocket } from "node:net";
-import { StringPool } from "./string-pool";
 
 /** A request on its way through the engine. */
 export interface EngineRequest extends IncomingMessage {
@@ -28,8 +26,19 @@ export function protocolOf(req: EngineRequest): 3 | 4 {
   return req._query.EIO === "4" ? 4 : 3;
 }
 
+/** The last URL that was parsed, and what came of it: WebSocket clients of one application all ask for the same. */
+let parsedUrl = "";
+let parsed: Record<string, string> = {};
+
 /** The parameters of a URL. */
 export function parseQuery(url: string): Record<string, string> {
+  if (url !== parsedUrl) {
+    [parsedUrl, parsed] = [url, parse(url)];
+  }
+  return { ...parsed };
+}
+
+function parse(url: string): Record<string, string> {
   const start = url.indexOf("?");
   if (start < 0) {
     return {};
@@ -50,15 +59,6 @@ export function parseQuery(url: string): Record<string, string> {
     }
   }
   return query;
-}
-
-/** Of clients that have several connections, or come through one proxy: 64 UTF-16 units hold an IPv6 address with its zone. */
-const addresses = new StringPool(1024, 64);
-
-/** The address of the peer; undefined when it has gone, or has none. */
-export function addressOf(socket: NetSocket | undefined): string | undefined {
-  const address = socket?.remoteAddress;
-  return address && addresses.intern(address);
 }
 
 const ownSymbols = Object.getOwnPropertySymbols(

@@ -211,8 +211,8 @@ export class Server extends EventEmitter {
 
   /** The transports that a session on `transport` may be upgraded to. */
   upgrades(transport: TransportName): TransportName[] {
-    const known = Object.entries(transports).find(([name]) => name === transport);
-    return this.opts.allowUpgrades && known ? [...known[1].upgradesTo] : [];
+    const isKnown = Object.hasOwn(transports, transport);
+    return this.opts.allowUpgrades && isKnown ? [...transports[transport].upgradesTo] : [];
   }
 
   /** Closes every session at once. New polling sessions are accepted as long as the http server runs. */

@@ -6,10 +6,11 @@ import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
 import { COMPRESS, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
+import { peerEnd } from "./endpoint";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import type { Packet } from "./payload";
-import { addressOf, type EngineRequest } from "./request";
+import type { EngineRequest } from "./request";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
@@ -61,7 +62,7 @@ export class Socket extends Session {
   ) {
     super(server);
     this._request = req;
-    this.remoteAddress = addressOf(req?.socket ?? req?.connection) as string; // made by hand, a request may have the older name alone
+    this.remoteAddress = peerEnd(req?.socket ?? req?.connection).address as string; // made by hand, a request may have the older name alone
     Object.defineProperty(this, "request", requestProperty);
     this.setBit(TEXT_ONLY, Boolean(req?._query.b64));
   }

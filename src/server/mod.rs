@@ -4,7 +4,7 @@
 //! answer. A session and its streams belong to one shard for life, and whoever works on a shard has all of it: its own
 //! thread for a round, or a JavaScript thread for a little. Nothing here takes a lock per message but the queues.
 
-mod carrier;
+pub mod carrier;
 pub mod command;
 mod connection;
 pub mod core;

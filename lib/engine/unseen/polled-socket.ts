@@ -4,7 +4,7 @@
  * Requests of many sessions may come over one socket, when it is a proxy's.
  */
 import type { Socket as NetSocket } from "node:net";
-import { addressOf } from "../request";
+import { peerEnd } from "../endpoint";
 import type { RequestSource } from "./deferred-request";
 import { type AcceptingServer, StandIn, type StandInSource } from "./stand-in";
 import { wasShown } from "./visibility";
@@ -32,8 +32,9 @@ export class PolledSocket implements RequestSource, StandInSource {
 
   private constructor(socket: Tagged) {
     this.server = socket.server as AcceptingServer;
-    this.remoteAddress = addressOf(socket);
-    this.remotePort = socket.remotePort;
+    const peer = peerEnd(socket);
+    this.remoteAddress = peer.address;
+    this.remotePort = peer.port;
     this.socket = socket;
     if (socket.closed) {
       this.forget();

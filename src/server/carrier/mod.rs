@@ -5,6 +5,8 @@
 mod bridge;
 #[cfg(unix)]
 mod descriptor;
+#[cfg(unix)]
+pub mod endpoint;
 
 use std::io;
 
