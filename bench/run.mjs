@@ -3,13 +3,16 @@
 //   --quick             small sizes, one round: under 3 minutes
 //   --only a,b          these scenarios alone
 //   --rounds N          runs of each scenario on each server (3)
+//   --picture FILE      where the picture of the event loop's delay goes (delay-timeline was run)
 //   --servers a,b       what is compared, the baseline last (sio-rs,socket.io)
 //
 // The table goes to standard output, progress to standard error, all figures to results/*.json.
 // The exit code is 1 when a run failed: a lost packet is a failure, not a slow run.
 
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { loadBinary } from "./runner/load-binary.mjs";
+import { drawDelays } from "./runner/picture.mjs";
 import { machine, summarize, table, writeResults } from "./runner/report.mjs";
 import { singleRun } from "./runner/single-run.mjs";
 import { SCENARIOS } from "./scenarios/index.mjs";
@@ -30,6 +33,7 @@ function options() {
       quick: { type: "boolean", default: false },
       only: { type: "string" },
       rounds: { type: "string" },
+      picture: { type: "string" },
       servers: { type: "string", default: "sio-rs,socket.io" },
     },
   });
@@ -49,7 +53,7 @@ function options() {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : DEFAULT_ROUNDS));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds is a whole number from 1");
   const scenarios = SCENARIOS.filter(({ name }) => names.includes(name));
-  return { isQuick: values.quick, scenarios, rounds, baseline, subject };
+  return { isQuick: values.quick, picture: values.picture, scenarios, rounds, baseline, subject };
 }
 
 function describe(rows) {
@@ -96,6 +100,10 @@ async function main() {
   const { isQuick, rounds } = chosen;
   const settings = { startedAt, baseline, subject, isQuick, rounds };
   say(`all figures: ${writeResults({ ...settings, machine: host, summaries, runs })}`);
+  if (chosen.picture !== undefined) {
+    writeFileSync(chosen.picture, drawDelays(runs, [baseline, subject]));
+    say(`the picture: ${chosen.picture}`);
+  }
   console.log(table(summaries, failures, baseline, subject));
   if (failures.length > 0) process.exitCode = 1;
 }

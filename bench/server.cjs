@@ -19,6 +19,9 @@ const BACKLOG = 4096;
 /** The timer of the delay histogram. Its interval is part of each sample and is taken off again. */
 const DELAY_TIMER_MS = 1;
 
+/** What one point of a timeline stands for. */
+const TIMELINE_BUCKET_MS = 10;
+
 /** Rounds of garbage collection before memory is read, with pauses in which V8 gives pages back. */
 const GC_ROUNDS = 6;
 const GC_PAUSE_MS = 150;
@@ -50,13 +53,14 @@ io.on("connection", (socket) => {
   for (const name of listeners) LISTENERS[name](socket);
 });
 
-/** One broadcast each `intervalMs`, kept on schedule: a late timer emits what is due. */
-function broadcastPaced({ text, count, intervalMs }) {
+/** One broadcast each `intervalMs`, kept on schedule: a late timer emits what is due. Without a text they are numbered. */
+function broadcastPaced({ text, count, intervalMs, room }) {
   const began = performance.now();
+  const receivers = room === undefined ? io : io.to(room);
   let sent = 0;
   const timer = setInterval(() => {
     const due = Math.min(count, Math.floor((performance.now() - began) / intervalMs));
-    for (; sent < due; sent++) io.emit("news", text);
+    for (; sent < due; sent++) receivers.emit("news", text ?? sent);
     if (sent === count) clearInterval(timer);
   }, intervalMs);
 }
@@ -81,8 +85,37 @@ async function cpuTimes() {
   return { cpuUs: user + system, jsUs: Number(schedstat.split(" ")[0]) / 1000 };
 }
 
+/** The event loop's delay over time: a timer that should tick each millisecond, and how late the latest tick of each bucket was. */
+class DelayTimeline {
+  #began = performance.now();
+  #expected = this.#began + DELAY_TIMER_MS;
+  #buckets = new Map();
+  #timer = setInterval(() => {
+    const now = performance.now();
+    // A late tick tells of the whole time that it waited, which may be many buckets.
+    const first = Math.floor((this.#expected - this.#began) / TIMELINE_BUCKET_MS);
+    const last = Math.floor((now - this.#began) / TIMELINE_BUCKET_MS);
+    const late = Math.max(0, now - this.#expected);
+    for (let bucket = first; bucket <= last; bucket++) {
+      const delayMs = Math.max(this.#buckets.get(bucket) ?? 0, late);
+      this.#buckets.set(bucket, delayMs);
+    }
+    this.#expected = now + DELAY_TIMER_MS;
+  }, DELAY_TIMER_MS);
+
+  /** Milliseconds since the start, and the delay around then. */
+  end() {
+    clearInterval(this.#timer);
+    return Array.from(this.#buckets, ([bucket, delayMs]) => [
+      bucket * TIMELINE_BUCKET_MS,
+      Number(delayMs.toFixed(2)),
+    ]);
+  }
+}
+
 let begun;
 let delay;
+let timeline;
 
 const COMMANDS = {
   async start({ withDelay }) {
@@ -107,6 +140,10 @@ const COMMANDS = {
     if (order.intervalMs) broadcastPaced(order);
     else broadcastAtFullRate(order);
   },
+  watchDelay() {
+    timeline = new DelayTimeline();
+  },
+  delaySeen: () => timeline.end(),
   counts: () => counts,
   async memory() {
     for (let round = 0; round < GC_ROUNDS; round++) {

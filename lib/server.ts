@@ -500,7 +500,9 @@ export class Server<
 
   /** What stands in a URL after the path and a slash, without the query. */
   private extractFilename(url: string): string {
-    return url.substring(this._path.length + 1).split("?")[0] as string;
+    const start = this._path.length + 1;
+    const end = url.indexOf("?", start);
+    return end < 0 ? url.slice(start) : url.slice(start, end);
   }
 
   private serve(filename: string, req: IncomingMessage, res: ServerResponse): void {

@@ -34,6 +34,11 @@ export class LoadProcess {
     return this.#ask(`open ${clients}`, "opened");
   }
 
+  /** Cut all clients off, without a goodbye. */
+  cut() {
+    return this.#ask("cut", "cut");
+  }
+
   /** Begin with this many units; returns at once. */
   run(units) {
     return this.#ask(`run ${units}`, "running");

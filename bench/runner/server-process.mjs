@@ -2,6 +2,7 @@
 // One question at a time; the process is this runner's own child and is ended by its handle.
 
 import { fork } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { placed } from "./placement.mjs";
@@ -60,6 +61,16 @@ export class ServerProcess {
     return this.#ask("broadcast", order);
   }
 
+  /** Begins to note how late the event loop is. */
+  watchDelay() {
+    return this.#ask("watchDelay");
+  }
+
+  /** Ends that, and returns [milliseconds, milliseconds late] pairs. */
+  delaySeen() {
+    return this.#ask("delaySeen");
+  }
+
   /** Connections, disconnections and upgrades that the application has seen. */
   counts() {
     return this.#ask("counts");
@@ -68,6 +79,14 @@ export class ServerProcess {
   /** Memory after garbage collection; needs `exposeGc`. */
   memory() {
     return this.#ask("memory");
+  }
+
+  /** Resident memory at this moment, in bytes, and open descriptors. */
+  async footprint() {
+    const folder = `/proc/${this.#child.pid}`;
+    const status = await readFile(`${folder}/status`, "utf8");
+    const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+    return { rss: kilobytes * 1024, descriptors: (await readdir(`${folder}/fd`)).length };
   }
 
   kill() {

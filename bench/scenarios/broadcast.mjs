@@ -74,3 +74,20 @@ export const broadcast10k = {
     ];
   },
 };
+
+/** Two broadcasts a second to 10,000, and how late the event loop is meanwhile: what the README's picture is drawn from. */
+export const delayTimeline = {
+  name: "delay-timeline",
+  load,
+  full: { clients: 10_000, count: 10 },
+  quick: { clients: 10_000, count: 4 },
+  async run(processes, { clients, count }) {
+    await processes.load.open(clients);
+    await broadcast(processes, clients, { count: 4, batch: 1 });
+    await processes.server.watchDelay();
+    const measured = await broadcast(processes, clients, { count, intervalMs: 500 });
+    const timeline = await processes.server.delaySeen();
+    const value = Math.max(...timeline.map(([, delayMs]) => delayMs));
+    return [{ name: this.name, unit: "ms max", value, detail: { ...measured, timeline } }];
+  },
+};

@@ -48,7 +48,7 @@ export const connectUpgrade = {
   name: "connect-upgrade",
   server: { listeners: ["disconnect", "upgrade"] },
   load: { kind: "upgrade" },
-  full: { atATime: 20, warmUp: 300, units: 600 },
+  full: { atATime: 20, warmUp: 3000, units: 3000 },
   quick: { atATime: 20, warmUp: 200, units: 300 },
   async run(processes, size) {
     const measured = await connect(processes, size, true);

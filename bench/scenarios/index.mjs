@@ -5,7 +5,7 @@
 // `quick`, its sizes; `run`, which opens clients, warms up, measures, and returns rows
 // {name, unit, value, jsValue?, detail}. Less is better in all.
 
-import { broadcast10k, broadcastFull, broadcastPaced } from "./broadcast.mjs";
+import { broadcast10k, broadcastFull, broadcastPaced, delayTimeline } from "./broadcast.mjs";
 import { connectUpgrade, connectWs } from "./connect.mjs";
 import { echo, echo1k, eventNoAck, pingPong, pollingEcho } from "./exchange.mjs";
 import { heartbeat, idle } from "./idle.mjs";
@@ -15,6 +15,7 @@ export const SCENARIOS = [
   broadcastPaced,
   broadcastFull,
   broadcast10k,
+  delayTimeline,
   echo,
   echo1k,
   eventNoAck,

@@ -16,6 +16,8 @@ use crate::failure::Result;
 pub(crate) enum Command {
     /// Have this many clients in all: open, or at work in turn where connecting is the load.
     Open(usize),
+    /// Cut all clients off, without a goodbye.
+    Cut,
     /// Do this many units of the load's work and answer with the account.
     Run(u64),
     /// End; all clients go with the process.
@@ -63,6 +65,7 @@ fn parse(line: &str) -> Result<Command> {
     match (words.next(), words.next()) {
         (Some("open"), Some(clients)) => Ok(Command::Open(clients.parse()?)),
         (Some("run"), Some(units)) => Ok(Command::Run(units.parse()?)),
+        (Some("cut"), None) => Ok(Command::Cut),
         (Some("quit"), None) => Ok(Command::Quit),
         _ => Err(format!("unknown command: {line}").into()),
     }

@@ -20,6 +20,11 @@ pub(crate) trait Load {
     /// Gets ready with `clients` clients in all: open ones, or as many as work at a time.
     fn open(&mut self, clients: usize, world: &mut World) -> Result<()>;
 
+    /// Cuts all clients off, as a router that loses its power does. Afterwards none is open.
+    fn cut(&mut self) -> Result<()> {
+        Err("this load's clients cannot be cut off".into())
+    }
+
     /// Begins to do the meter's units.
     fn run(&mut self, world: &mut World) -> Result<()>;
 
@@ -52,6 +57,6 @@ pub(crate) fn named(options: &Options) -> Result<Box<dyn Load>> {
         "connect" => Box::new(connect::Connect::default()),
         "upgrade" => Box::new(upgrade::Upgrade::default()),
         "polling" => Box::new(polling::Polling::new(&options.text())),
-        _ => Box::new(sockets::Sockets::new(traffic::named(options)?)),
+        _ => Box::new(sockets::Sockets::new(traffic::named(options)?, options.opening)),
     })
 }

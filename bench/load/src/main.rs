@@ -71,6 +71,10 @@ fn drive() -> Result<()> {
             while let Some(command) = control.next() {
                 match command? {
                     Command::Open(clients) => load.open(clients, &mut world)?,
+                    Command::Cut => {
+                        load.cut()?;
+                        control::answer("{\"cut\":true}")?;
+                    }
                     Command::Run(units) => run(load.as_mut(), units, &mut world)?,
                     Command::Quit => return Ok(()),
                 }

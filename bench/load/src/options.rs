@@ -1,4 +1,4 @@
-//! The command line: `--port 20001 --load echo --bytes 32 --in-flight 1 --room-size 50`.
+//! The command line: `--port 20001 --load echo --bytes 32 --in-flight 1 --room-size 50 --opening 64`.
 //! Only loopback is ever a target, so there is no option for a host.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,12 +16,20 @@ pub(crate) struct Options {
     pub(crate) in_flight: usize,
     /// Clients in one room.
     pub(crate) room_size: usize,
+    /// Clients on their way at a time. More than the listen queue holds would only wait.
+    pub(crate) opening: usize,
 }
 
 impl Options {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options =
-            Self { port: 0, load: String::new(), bytes: 32, in_flight: 1, room_size: 50 };
+        let mut options = Self {
+            port: 0,
+            load: String::new(),
+            bytes: 32,
+            in_flight: 1,
+            room_size: 50,
+            opening: 64,
+        };
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
@@ -30,6 +38,7 @@ impl Options {
                 "--bytes" => options.bytes = value.parse()?,
                 "--in-flight" => options.in_flight = value.parse::<usize>()?.max(1),
                 "--room-size" => options.room_size = value.parse::<usize>()?.max(1),
+                "--opening" => options.opening = value.parse::<usize>()?.max(1),
                 _ => return Err(format!("unknown option {name}").into()),
             }
         }

@@ -1,5 +1,7 @@
 //! Clients that stay: each opens a WebSocket, joins the namespace, and then lives by a `Traffic`.
 
+use std::time::Instant;
+
 use crate::failure::Result;
 use crate::frame;
 use crate::http::SessionQuery;
@@ -9,9 +11,6 @@ use crate::packet::{CONNECT, PONG, Packet};
 use crate::stream::Readiness;
 use crate::traffic::{Outgoing, Traffic};
 use crate::websocket::{Heard, WebSocket};
-
-/// Clients on their way at a time. More would only wait in the listen queue.
-const OPENING_AT_A_TIME: usize = 64;
 
 /// How far a client has come.
 #[derive(PartialEq)]
@@ -24,6 +23,7 @@ enum Stage {
 struct Client {
     websocket: WebSocket,
     stage: Stage,
+    began: Instant,
 }
 
 /// The clients that stay, and what they do.
@@ -33,6 +33,8 @@ pub(crate) struct Sockets {
     clients: Vec<Client>,
     /// How many there shall be.
     wanted: usize,
+    /// How many are on their way at a time.
+    opening: usize,
     connect: Vec<u8>,
     pong: Vec<u8>,
     /// Frames for other clients than the one that is being read; empty between events.
@@ -40,11 +42,12 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn new(traffic: Box<dyn Traffic>) -> Self {
+    pub(crate) fn new(traffic: Box<dyn Traffic>, opening: usize) -> Self {
         Self {
             traffic,
             clients: Vec::new(),
             wanted: 0,
+            opening,
             connect: frame::text(CONNECT),
             pong: frame::text(PONG),
             outgoing: Vec::new(),
@@ -56,7 +59,8 @@ impl Sockets {
             let token = self.clients.len();
             let session = SessionQuery::default();
             let websocket = WebSocket::connect(world.address, &world.registry, token, &session)?;
-            self.clients.push(Client { websocket, stage: Stage::Opening });
+            let client = Client { websocket, stage: Stage::Opening, began: Instant::now() };
+            self.clients.push(client);
         }
         Ok(())
     }
@@ -75,9 +79,15 @@ impl Load for Sockets {
         let missing = clients.saturating_sub(self.clients.len());
         self.wanted = clients.max(self.clients.len());
         world.meter.begin_opening(missing as u64)?;
-        for _ in 0..OPENING_AT_A_TIME {
+        for _ in 0..self.opening {
             self.open_next(world)?;
         }
+        Ok(())
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        self.clients.clear();
+        self.wanted = 0;
         Ok(())
     }
 
@@ -89,7 +99,10 @@ impl Load for Sockets {
     fn ready(&mut self, token: usize, readiness: Readiness, world: &mut World) -> Result<()> {
         let Self { traffic, clients, connect, pong, outgoing, .. } = self;
         let World { meter, scratch, .. } = world;
-        let Client { websocket, stage } = clients.get_mut(token).ok_or("an unknown token")?;
+        // An event for a client that was cut off says nothing.
+        let Some(Client { websocket, stage, began }) = clients.get_mut(token) else {
+            return Ok(());
+        };
         let mut has_opened = false;
         websocket.ready(readiness, scratch, |heard, replies| {
             let packet = match heard {
@@ -113,6 +126,7 @@ impl Load for Sockets {
             }
             if has_opened && *stage == Stage::Opening {
                 *stage = Stage::Open;
+                meter.latency(*began);
                 meter.opened()?;
             }
             Ok(())
