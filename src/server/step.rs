@@ -73,8 +73,7 @@ impl Events for StepEvents<'_> {
     }
 
     fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
-        self.has_failed |=
-            matches!(reason, CloseReason::TransportError | CloseReason::PingTimeout);
+        self.has_failed |= matches!(reason, CloseReason::TransportError | CloseReason::PingTimeout);
         self.writer.closed(slot, reason, description, self.last_message);
     }
 
