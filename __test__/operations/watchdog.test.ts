@@ -51,6 +51,12 @@ describe("watchdog", () => {
     expect([exitCode, stderr]).toEqual([0, ""]);
   });
 
+  test("a worker thread that is terminated is not taken for stalled", async () => {
+    const child = startFixture(ours, "operations.cjs", ["worker terminated"]);
+    const { exitCode, stderr } = await child.finished;
+    expect([exitCode, stderr]).toEqual([0, ""]);
+  });
+
   test("a time that makes no sense is refused when the server is made", async () => {
     for (const stalledAfter of [0, 9, Number.NaN, "soon", undefined]) {
       const make = () => new ours.Server({ watchdog: { stalledAfter } } as any);

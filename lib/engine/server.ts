@@ -351,7 +351,7 @@ export class Server extends EventEmitter {
 
   /** Tells why a request was refused. */
   _reportError(req: EngineRequest, code: ErrorCode, context?: ErrorContext): void {
-    this._tally.refusals[code] += 1;
+    this._tally.refused(code);
     this.emit("connection_error", { req, code, message: ERROR_MESSAGES[code], context });
   }
 

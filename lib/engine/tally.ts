@@ -52,6 +52,13 @@ export class Tally {
   /** Stalls of the JavaScript thread that the watchdog has reported. */
   readonly stalls = { count: 0, duration: 0 };
 
+  /** A request was refused with this code. Whoever extends the engine may have codes of his own, which are nobody's but his. */
+  refused(code: ErrorCode): void {
+    if (Object.hasOwn(this.refusals, code)) {
+      this.refusals[code] += 1;
+    }
+  }
+
   /** A session was opened on this transport. */
   opened(transport: TransportName): void {
     this.handshakes[transport] += 1;
