@@ -73,6 +73,7 @@ const KIND = {
   received: 18,
   frame: 19,
   watch: 20,
+  finish: 21,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -193,6 +194,11 @@ export class CommandWriter extends CommandBuffer {
   /** Closes a session; with `discard` nothing is waited for. */
   close(slot: number, discard: boolean): void {
     this.one(KIND.close, discard ? 1 : 0, slot);
+  }
+
+  /** All that came before a CLOSED that waits for it is dealt with: the core says goodbye to the peer. */
+  finish(slot: number): void {
+    this.one(KIND.finish, 0, slot);
   }
 
   /** A GET is parked; the core answers it with a RESPOND event of this request number. */

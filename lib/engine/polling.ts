@@ -8,6 +8,7 @@ import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import debugModule from "debug";
 import { type DataReceiver, DataRequest } from "./data-request";
+import { transportError } from "./errors";
 import { hasListeners } from "./lazy-emitter";
 import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
 import { deliverBinaryPayload, deliverTextPayload } from "./payload-v3";
@@ -390,9 +391,4 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
 function hasBinaryContent(req: EngineRequest): boolean {
   return headerOf(req, "content-type") === BINARY_CONTENT;
-}
-
-/** An error as engine.io's transports make them. */
-export function transportError(message: string): Error {
-  return Object.assign(new Error(message), { type: "TransportError", description: undefined });
 }

@@ -9,12 +9,13 @@ import debugModule from "debug";
 import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
+import { transportError } from "./errors";
 import { hasListeners } from "./lazy-emitter";
 import { contentOf } from "./message";
 import type { TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
 import type { Packet } from "./payload";
-import { PollingTransport, transportError } from "./polling";
+import { PollingTransport } from "./polling";
 import { SessionBase } from "./session-base";
 import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
 import {
@@ -110,8 +111,12 @@ export abstract class Session extends SessionBase implements SessionSink {
     return this.server.upgrades(name).filter((to) => this.server.opts.transports.includes(to));
   }
 
-  /** Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet. */
-  _open(polling?: PollingTransport): void {
+  /**
+   * Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet.
+   *
+   * @returns the content of the open packet
+   */
+  _open(polling?: PollingTransport): string {
     const { opts, _link } = this.server;
     if (polling !== undefined) {
       this.current = polling;
@@ -142,6 +147,7 @@ export abstract class Session extends SessionBase implements SessionSink {
       this.server.emit("flush", this, [packet]);
       this.server.emit("drain", this);
     }
+    return json;
   }
 
   /** The stream that carries the session from its beginning. */
@@ -233,9 +239,12 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
-  onClosed(reason: CloseReason, description: string): void {
+  onClosed(reason: CloseReason, description: string, isAwaited: boolean): void {
     if (this._readyState === "closed") {
-      return;
+      return; // the core has been told to close it
+    }
+    if (isAwaited) {
+      this._commands.finish(this._slot);
     }
     const failure = this.carrier?.failure;
     if (reason === "transport close" && failure !== undefined) {
@@ -478,13 +487,13 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     this.readyState = "closed";
-    this.setBit(UPGRADING, false);
     const polling = this.current instanceof PollingTransport ? this.current : undefined;
     const isFault = reason !== "forced close" && reason !== "transport close";
     polling?._end(!isFault);
     this.server._forget(this);
     this.outgoing?.close();
     this.emit("close", reason, description);
+    this.setBit(UPGRADING, false); // an upgrade under way is engine.io's last to hear of it
     if (!isFault) {
       polling?._tellEnd();
     }

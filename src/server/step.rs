@@ -60,8 +60,12 @@ impl Events for StepEvents<'_> {
         self.message_bytes = self.message_bytes.saturating_add(len);
     }
 
-    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
-        self.writer.closed(slot, reason, description, self.last_message);
+    fn is_owner_behind(&self) -> bool {
+        !self.writer.is_empty() || !self.writer.is_dispatched(self.last_message)
+    }
+
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str, is_awaited: bool) {
+        self.writer.closed(slot, reason, description, self.last_message, is_awaited);
     }
 
     fn respond(&mut self, slot: u32, request: u32, response: Response<'_>) {

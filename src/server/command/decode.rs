@@ -46,7 +46,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=WATCH).contains(&record.kind) {
+    if !(OPEN..=FINISH).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -126,6 +126,7 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
             watch: Watch::new((flags & WATCH_FRAMES) as u8),
             is_held: flags & WATCH_HELD != 0,
         },
+        FINISH => Command::Finish { slot: fields.number()? },
         _ => return None,
     })
 }
@@ -217,6 +218,7 @@ const CONN_DESTROY: u32 = 17;
 const RECEIVED: u32 = 18;
 const FRAME: u32 = 19;
 const WATCH: u32 = 20;
+const FINISH: u32 = 21;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;

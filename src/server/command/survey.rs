@@ -35,6 +35,7 @@ impl Survey {
                 | Command::Poll { slot, .. }
                 | Command::Pong { slot }
                 | Command::Received { slot }
+                | Command::Finish { slot }
                 | Command::MemberAdd { slot, .. }
                 | Command::Observe { slot, .. } => Place::Slot(slot),
                 Command::MemberRemove { .. } | Command::Join { .. } | Command::Leave { .. } => {

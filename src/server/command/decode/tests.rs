@@ -42,6 +42,7 @@ fn commands_of_numbers_alone() {
         (18, 0, vec![1], Command::Received { slot: 1 }),
         (20, 6, vec![1], Command::Watch { conn: 1, watch: Watch::new(6), is_held: false }),
         (20, 9, vec![1], Command::Watch { conn: 1, watch: Watch::CLOSE, is_held: true }),
+        (21, 0, vec![1], Command::Finish { slot: 1 }),
     ];
     for (kind, flags, mut numbers, command) in table {
         assert_eq!(decode_one(&record(kind, flags, &numbers, b"")), command);
@@ -159,7 +160,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(21, 0, &[1], b""), CommandError::UnknownKind(21)),
+        (record(22, 0, &[1], b""), CommandError::UnknownKind(22)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();
