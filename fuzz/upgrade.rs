@@ -118,7 +118,12 @@ impl Events for Log {
         self.events.push(format!("message {slot} {data:?}"));
     }
 
-    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
+    fn is_owner_behind(&self) -> bool {
+        false
+    }
+
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str, is_awaited: bool) {
+        assert!(!is_awaited);
         self.events.push(format!("closed {slot} {reason:?} {description}"));
     }
 

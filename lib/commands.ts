@@ -84,6 +84,7 @@ export const KIND = {
   packet: 21,
   budget: 22,
   log: 23,
+  finish: 24,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -219,6 +220,11 @@ export class CommandWriter extends CommandBuffer {
   /** Closes a session; with `discard` nothing is waited for. */
   close(slot: number, discard: boolean): void {
     this.one(KIND.close, discard ? 1 : 0, slot);
+  }
+
+  /** All that came before a CLOSED that waits for it is dealt with: the core says goodbye to the peer. */
+  finish(slot: number): void {
+    this.one(KIND.finish, 0, slot);
   }
 
   /** A GET is parked; the core answers it with a RESPOND event of this request number. */

@@ -18,8 +18,11 @@ export type CloseReason =
 export interface SessionSink {
   /** One engine message, without the leading `4`. */
   onMessage(data: string | Buffer): void;
-  /** The core has ended the session; `description` is `""` when there is none. */
-  onClosed(reason: CloseReason, description: string): void;
+  /**
+   * The core has ended the session; `description` is `""` when there is none. An end that `isAwaited` waits for the command FINISH: what was
+   * sent before that still goes out.
+   */
+  onClosed(reason: CloseReason, description: string, isAwaited: boolean): void;
   /** The core has forgotten the session; its slot may be given to another one. */
   onEnded(): void;
   /** Answers a parked poll; bytes are a binary payload of protocol 3. */
@@ -106,6 +109,8 @@ const REASONS: readonly CloseReason[] = [
 // Flags of MESSAGE.
 const BINARY = 1;
 const ASCII = 2;
+// Flag of CLOSED.
+const CLOSED_AWAITED = 1;
 // Flags of RESPOND.
 const RESPOND_COMPRESS = 1;
 const RESPOND_BINARY = 2;
@@ -218,7 +223,8 @@ export class EventReader {
       case EVENT.closed: {
         const length = this.words[word + 4] as number;
         const text = this.buffer.utf8Slice(at + BYTES + 4, at + BYTES + 4 + length);
-        session.onClosed(REASONS[argument] ?? "transport error", text);
+        const isAwaited = (flags & CLOSED_AWAITED) !== 0;
+        session.onClosed(REASONS[argument] ?? "transport error", text, isAwaited);
         break;
       }
       case EVENT.ended:

@@ -133,6 +133,63 @@ describeBoth("engine streams", (implementation) => {
     expect(engine.clientsCount).toBe(0);
   });
 
+  for (const [when, fail] of [
+    ["at once", (done: (error: Error) => void, error: Error) => done(error)],
+    ["later", (done: (error: Error) => void, error: Error) => void setImmediate(() => done(error))],
+  ] as const) {
+    it(`a Duplex that fails to write, ${when}, ends its session with a transport error that says why`, async () => {
+      const engine: any = trackEngine(new Server());
+      const httpServer = trackHttpServer(createServer());
+      const failure = new Error("no more");
+      let fails = false;
+      httpServer.on("upgrade", (req, socket, head) => {
+        const duplex = wrapped(socket);
+        const { _write } = duplex;
+        duplex._write = (chunk, encoding, done) =>
+          fails ? fail(done, failure) : _write.call(duplex, chunk, encoding, done);
+        engine.handleUpgrade(req, duplex, head);
+      });
+      const port = await listenOnFreePort(httpServer);
+      const connection = once(engine, "connection");
+      const peer = await RawWebSocket.open(port, { path: WEBSOCKET });
+      const [session] = await connection;
+      await peer.expectText(/^0\{/);
+      const told: unknown[] = [];
+      session.transport.on("error", (error: any) => told.push(error.message, session.readyState));
+      const closed = once(session, "close");
+      fails = true;
+      session.send("a");
+      expect(session.readyState).toBe("open");
+      const [reason, error] = await closed;
+      expect([reason, error.message, error.type, error.description]).toEqual([
+        "transport error",
+        "write error",
+        "TransportError",
+        failure.stack,
+      ]);
+      await peer.ended();
+      expect(told.slice(0, 2)).toEqual(["write error", "closed"]);
+      expect(engine.clientsCount).toBe(0);
+    });
+  }
+
+  it("connection is told when handleUpgrade has returned, and before anything else happens", async () => {
+    const engine: any = trackEngine(new Server());
+    const httpServer = trackHttpServer(createServer());
+    const log: string[] = [];
+    engine.on("connection", () => log.push("connection"));
+    httpServer.on("upgrade", (req, socket, head) => {
+      engine.handleUpgrade(req, socket, head);
+      log.push("returned");
+      void Promise.resolve().then(() => log.push("promise"));
+      setImmediate(() => log.push("immediate"));
+    });
+    const port = await listenOnFreePort(httpServer);
+    await RawWebSocket.open(port, { path: WEBSOCKET });
+    await eventually(() => log.length === 4);
+    expect(log).toEqual(["returned", "connection", "promise", "immediate"]);
+  });
+
   it("a Duplex that fails while the engine refuses it harms nobody", async () => {
     const engine: any = trackEngine(new Server());
     const httpServer = trackHttpServer(createServer());

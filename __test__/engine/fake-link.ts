@@ -165,7 +165,7 @@ export class FakeLink {
     this.sessions.delete(slot);
     setImmediate(() => {
       if (reason) {
-        sink.onClosed(reason, description);
+        sink.onClosed(reason, description, false);
       }
       sink.onEnded();
     });

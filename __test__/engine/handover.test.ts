@@ -227,6 +227,7 @@ describe("engine: who carries a stream", () => {
     const connections: any[] = [];
     engine.on("connection", (conn) => connections.push(conn));
     engine.handleUpgrade(req, stream, Buffer.from("head"));
+    await Promise.resolve(); // it is told when handleUpgrade has returned
     expect(connections).toHaveLength(1);
     expect(connections[0].remoteAddress).toBeUndefined();
     expect(link.streams[0]?.input.toString()).toBe("head");

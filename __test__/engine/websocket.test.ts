@@ -153,7 +153,7 @@ describe("engine: a WebSocket session", () => {
         packets < 2 ? ["closed", ["forced close"]] : ["closing", []],
       );
       expect(fixture.engine.clientsCount).toBe(packets < 2 ? 0 : 1);
-      conn.onClosed("forced close", "");
+      conn.onClosed("forced close", "", false);
       conn.onMessage("late");
       expect([conn.readyState, reasons]).toEqual(["closed", ["forced close"]]);
       expect(conn.transport.readyState).toBe("closing"); // the closing handshake
@@ -184,7 +184,7 @@ describe("engine: a WebSocket session", () => {
     const closed = once(conn, "close");
     conn.transport.close();
     expect(fixture.link.log.at(-1)).toBe("frame 0 8");
-    conn.onClosed("transport close", "");
+    conn.onClosed("transport close", "", false);
     expect(await closed).toEqual(["transport close", undefined]);
   });
 

@@ -296,6 +296,32 @@ describeBoth("engine refusals", (implementation) => {
     );
   });
 
+  it("allowRequest decides with its first call: a second one neither refuses nor opens another session", async () => {
+    const decisions = [
+      [true, true],
+      [false, true],
+    ];
+    const opened: unknown[] = [];
+    const errors: unknown[] = [];
+    const { engine, port } = await startBareEngine(implementation, {
+      allowRequest: (_handshake, callback) => {
+        const [first, second] = decisions.shift() as [boolean, boolean];
+        callback(first ? null : "no", first);
+        try {
+          callback(second ? null : "no", second);
+        } catch (error) {
+          errors.push(error);
+        }
+      },
+    });
+    engine.on("connection", (session: unknown) => opened.push(session));
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0\{/);
+    expect([opened.length, errors.length]).toEqual([1, 1]);
+    await expect(RawWebSocket.open(port)).rejects.toThrow("not a 101: HTTP/1.1 400 Bad Request");
+    expect([opened.length, (engine as any).clientsCount]).toEqual([1, 1]);
+  });
+
   it("allowRequest is asked once per session, and may answer later", async () => {
     let asked = 0;
     const server = await startBareEngine(implementation, {

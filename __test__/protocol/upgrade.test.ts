@@ -39,6 +39,17 @@ async function startUpgradable(
 }
 
 describeBoth("engine upgrade", (implementation) => {
+  it("a close listener finds the upgrade under way that ends with the session", async () => {
+    const { session, candidate } = await startUpgradable(implementation);
+    const log: unknown[] = [];
+    session.on("close", () => log.push(session.upgrading, session.upgraded));
+    const peer = await candidate();
+    await eventually(() => session.upgrading);
+    session.close(true);
+    expect([...log, session.upgrading]).toEqual([true, false, false]);
+    await peer.expectClose();
+  });
+
   it("probe, pong, upgrade packet: the session continues over the candidate", async () => {
     const { session, messages, candidate } = await startUpgradable(implementation);
     const log: unknown[] = [];

@@ -416,6 +416,26 @@ describeBoth("wsEngine", (implementation) => {
     }
   });
 
+  for (const how of ["close", "terminate"]) {
+    it(`a connection listener that calls the object's ${how} does so behind the open packet`, async () => {
+      const { engine, port } = await startBareEngine(implementation, WITH_WS);
+      const ends = new Promise((resolve) => {
+        engine.on("connection", (session: Session) => {
+          session.on("close", resolve);
+          session.transport.socket[how]();
+        });
+      });
+      const peer = await RawWebSocket.open(port);
+      await peer.expectText(/^0\{/);
+      if (how === "close") {
+        expect(await peer.expectClose()).toBe(undefined);
+        peer.write(closeFrame());
+      }
+      await peer.ended();
+      expect(await ends).toBe("transport close");
+    });
+  }
+
   it("the user may close the class's object", async () => {
     const { peer, session } = await open(implementation);
     const closed = once(session, "close");

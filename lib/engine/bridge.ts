@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { Link } from "../link";
 import type { Carrier, Opening } from "./carrier";
+import { writeError } from "./errors";
 import { logFrame, logTransport } from "./log";
 import type { WebSocketTransport } from "./transports";
 
@@ -23,14 +24,21 @@ export class Bridge implements Carrier {
   readonly subprotocol: string;
   readonly isCompressed: boolean;
   hasEnded = false;
+  failure: Error | undefined = undefined;
   transport: WebSocketTransport | undefined = undefined;
   /** Bytes handed to the core since it last said that it had taken all. */
   private unread = 0;
   /** Lengths of the writes that the stream has not taken; it takes them in order. */
   private readonly untaken: number[] = [];
-  private readonly onTaken = (): void => {
+  private readonly onTaken = (error?: Error | null): void => {
     const length = this.untaken.shift();
-    if (length !== undefined && !this.hasEnded) {
+    if (this.hasEnded) {
+      return;
+    }
+    if (error) {
+      this.failure ??= writeError(error);
+      this.link.commands.connDestroy(this.conn);
+    } else if (length !== undefined) {
       this.link.commands.bridgeAck(this.conn, length);
     }
   };

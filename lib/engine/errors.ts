@@ -107,3 +107,13 @@ export function abortDrainingUpgrade(stream: Duplex): void {
 export function destroyOnError(this: Duplex): void {
   this.destroy();
 }
+
+/** An error as engine.io's transports make them. */
+export function transportError(message: string, description?: unknown): Error {
+  return Object.assign(new Error(message), { type: "TransportError", description });
+}
+
+/** The one that a write ends in which fails. */
+export function writeError(cause: Error): Error {
+  return transportError("write error", cause.stack);
+}

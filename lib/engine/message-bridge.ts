@@ -8,8 +8,8 @@ import type { Duplex } from "node:stream";
 import { Framing, type Link, type Role } from "../link";
 import { MAX_UNREAD_BYTES } from "./bridge";
 import type { Carrier } from "./carrier";
+import { transportError, writeError } from "./errors";
 import { logMessage, logTransport } from "./log";
-import { transportError } from "./polling";
 import type { Session } from "./session";
 import { WebSocketTransport } from "./transports";
 
@@ -36,6 +36,18 @@ const LENGTH = 0x7f;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
+/** How far an open packet has come that is sent from here, while the core has a copy to be sent too. */
+enum Opening {
+  /** It is on its way, and the core's copy has not come. */
+  Sent,
+  /** It is on its way, and the core waits for word of its copy. */
+  Told,
+  /** It was taken, and the core's copy has not come. */
+  Taken,
+  /** There is none, or both are dealt with. */
+  Over,
+}
+
 export class MessageBridge implements Carrier {
   readonly conn: number;
   readonly transport: WebSocketTransport;
@@ -51,6 +63,9 @@ export class MessageBridge implements Carrier {
   /** Bytes handed to the core since it last said that it had taken all. */
   private unread = 0;
   private hasCloseBegun = false;
+  private opening = Opening.Over;
+  /** Bytes of the core's copy of the open packet. */
+  private openSize = 0;
 
   constructor(
     private readonly link: Link,
@@ -91,7 +106,33 @@ export class MessageBridge implements Carrier {
     this.endIfClosed();
   }
 
+  /**
+   * Sends the open packet at once, as engine.io does: a listener of `connection` may close the WebSocket. The core's own copy, the first that it
+   * has to write, is dropped.
+   */
+  sendOpen(handshake: string): void {
+    this.opening = Opening.Sent;
+    this.send(`0${handshake}`, () => {
+      if (this.opening === Opening.Told) {
+        this.opening = Opening.Over;
+        this.acknowledge(this.openSize);
+      } else {
+        this.opening = Opening.Taken;
+      }
+    });
+  }
+
   onBridgeWrite(bytes: Buffer): void {
+    if (this.opening === Opening.Sent) {
+      this.opening = Opening.Told;
+      this.openSize = bytes.length;
+      return;
+    }
+    if (this.opening === Opening.Taken) {
+      this.opening = Opening.Over;
+      this.acknowledge(bytes.length);
+      return;
+    }
     let at = 0;
     while (at < bytes.length) {
       const start = at;
@@ -108,7 +149,7 @@ export class MessageBridge implements Carrier {
       const data =
         (first & BINARY) !== 0 ? bytes.subarray(at, end) : bytes.toString("utf8", at, end);
       at = end;
-      this.send(data, end - start);
+      this.send(data, () => this.acknowledge(end - start));
     }
   }
 
@@ -130,22 +171,26 @@ export class MessageBridge implements Carrier {
     this.close();
   }
 
-  /** @param size bytes of the message with its prefix, which is what the core counts */
-  private send(data: string | Buffer, size: number): void {
+  private send(data: string | Buffer, whenTaken: () => void): void {
     this.sending += 1;
     const onTaken = (error?: Error | null): void => {
       this.sending -= 1;
       if (error) {
-        this.fail(Object.assign(transportError("write error"), { description: error.stack }));
+        this.fail(writeError(error));
       }
-      if (!this.isReleased) {
-        this.link.commands.bridgeAck(this.conn, size);
-      }
+      whenTaken();
     };
     try {
       this.websocket.send(data, onTaken);
     } catch (error) {
       onTaken(error as Error);
+    }
+  }
+
+  /** @param size bytes of a message with its prefix, which is what the core counts */
+  private acknowledge(size: number): void {
+    if (!this.isReleased) {
+      this.link.commands.bridgeAck(this.conn, size);
     }
   }
 

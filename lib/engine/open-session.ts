@@ -95,7 +95,7 @@ export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): 
 
 /**
  * Opens the session that a verified request asks for: on polling with `req` as its first GET, or over the WebSocket that waits for it.
- * `connection` follows, on polling once that GET was answered.
+ * `connection` follows: on polling once that GET was answered, else when the code that handles the request has returned.
  *
  * @param createTransport makes the transport of a polling session; a throw refuses it
  * @returns the session; undefined when the session was refused or its client has gone
@@ -186,7 +186,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
     internHeaders(req);
   }
   server._register(session);
-  server._announce(session);
+  server._announceSoon(session);
   return session;
 }
 

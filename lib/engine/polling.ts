@@ -7,6 +7,7 @@
 import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import { type DataReceiver, DataRequest } from "./data-request";
+import { transportError } from "./errors";
 import { hasListeners } from "./lazy-emitter";
 import * as log from "./log";
 import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
@@ -403,9 +404,4 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
 function hasBinaryContent(req: EngineRequest): boolean {
   return headerOf(req, "content-type") === BINARY_CONTENT;
-}
-
-/** An error as engine.io's transports make them. */
-export function transportError(message: string): Error {
-  return Object.assign(new Error(message), { type: "TransportError", description: undefined });
 }

@@ -9,13 +9,14 @@ import debugModule from "debug";
 import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
+import { transportError } from "./errors";
 import { hasListeners } from "./lazy-emitter";
 import * as log from "./log";
 import { contentOf } from "./message";
 import { MAX_OUTBOX_BYTES, type TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
 import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
-import { PollingTransport, transportError } from "./polling";
+import { PollingTransport } from "./polling";
 import { SessionBase } from "./session-base";
 import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
 import {
@@ -126,8 +127,12 @@ export abstract class Session extends SessionBase implements SessionSink {
     return this._pendingBytes();
   }
 
-  /** Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet. */
-  _open(polling?: PollingTransport): void {
+  /**
+   * Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet.
+   *
+   * @returns the content of the open packet
+   */
+  _open(polling?: PollingTransport): string {
     const { opts, _link } = this.server;
     if (polling !== undefined) {
       this.current = polling;
@@ -164,6 +169,7 @@ export abstract class Session extends SessionBase implements SessionSink {
       this.server.emit("flush", this, [packet]);
       this.server.emit("drain", this);
     }
+    return json;
   }
 
   /** The stream that carries the session from its beginning. */
@@ -266,9 +272,12 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
-  onClosed(reason: CloseReason, description: string): void {
+  onClosed(reason: CloseReason, description: string, isAwaited: boolean): void {
     if (this._readyState === "closed") {
-      return;
+      return; // the core has been told to close it
+    }
+    if (isAwaited) {
+      this._commands.finish(this._slot);
     }
     const failure = this.carrier?.failure;
     if (reason === "transport close" && failure !== undefined) {
@@ -584,7 +593,6 @@ export abstract class Session extends SessionBase implements SessionSink {
     const polling = this.current instanceof PollingTransport ? this.current : undefined;
     log.logEnding(reason, this.carrier, this.current);
     this.readyState = "closed";
-    this.setBit(UPGRADING, false);
     if (isFault) {
       log.logClosing(this.carrier, this.current);
     }
@@ -595,6 +603,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this.candidate !== undefined) {
       log.logLostCandidate(this.candidate);
     }
+    this.setBit(UPGRADING, false); // an upgrade under way is engine.io's last to hear of it
     if (!isFault) {
       polling?._tellEnd();
     }

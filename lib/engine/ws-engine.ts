@@ -110,10 +110,12 @@ function takeWebSocket(
     openWith(req, (id) => {
       const session = new Socket(id, server, req, protocolOf(req));
       debug('handshaking client "%s"', id);
-      session._open();
-      session._setCarrier(new MessageBridge(server._link, websocket, stream, Role.Direct, session));
+      const handshake = session._open();
+      const bridge = new MessageBridge(server._link, websocket, stream, Role.Direct, session);
+      session._setCarrier(bridge);
       server._register(session);
-      server.emit("connection", session);
+      bridge.sendOpen(handshake);
+      server._announceSoon(session);
       return session;
     });
     openNew();

@@ -35,8 +35,11 @@ pub enum UpgradeFailure {
 pub trait Events {
     /// A message came.
     fn message(&mut self, slot: u32, data: &PacketData<'_>);
-    /// The session ended; its last event but for what its registry tells.
-    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str);
+    /// Whether messages of the session, or other events of this step, are still to be dealt with by its owner.
+    fn is_owner_behind(&self) -> bool;
+    /// The session ended; its last event but for what its registry tells. An end that `is_awaited` waits for the owner, who deals
+    /// with what came before and then says [`finish`](crate::engine::Session::finish).
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str, is_awaited: bool);
     /// Answers a poll.
     fn respond(&mut self, slot: u32, request: u32, response: Response<'_>);
     /// An upgrade was probed.

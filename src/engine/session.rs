@@ -6,11 +6,18 @@
 //! ```text
 //!                    close() on polling, no GET waits
 //!     Open ────────────────────────────────────────────▶ Closing
-//!       │                                                  │  the next GET, 30 s, or whatever ends an open session
-//!       │  close(), the peer's close, a transport error,   │
-//!       │  a parse error, ping timeout                     │
-//!       └─────────────────────▶ Closed ◀───────────────────┘
+//!       │ │                                                │  the next GET, 30 s, or whatever ends an open session
+//!       │ │ close(), the peer's close, a transport error,  │
+//!       │ │ a parse error, ping timeout                    │
+//!       │ └───────────────────▶ Closed ◀───────────────────┘
+//!       │                         ▲
+//!       │ the peer's doing, with  │  finish(), close(), the stream is lost, 30 s
+//!       │ the owner behind        │
+//!       └───────────────────▶ Ending
 //! ```
+//!
+//! A session that is ending has said so to its owner, and takes what the owner still answers to messages from before: with
+//! Engine.IO, where one thread reads and listens, such an answer is written before the end is even seen.
 
 mod budget;
 mod receive;
@@ -35,11 +42,13 @@ use crate::engine::outbox::Loss;
 use crate::engine::pace::Pace;
 use crate::engine::packet::binary_form;
 use crate::engine::session::budget::is_noteworthy;
+use crate::engine::transport::CLOSE_TIMEOUT_MS;
 use crate::engine::transport::Framing;
 use crate::engine::transport::Polling;
 use crate::engine::transport::Transport;
 use crate::engine::transport::WebSocket;
 use crate::engine::transport::answer;
+use crate::engine::transport::empty_close_frame;
 use crate::engine::upgrade::Upgrade;
 
 /// One Engine.IO client.
@@ -66,6 +75,10 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
+    /// Its WebSocket is parting, and its owner knows.
+    Ending {
+        deadline: u64,
+    },
     /// Closed by us; the next GET is to be told.
     Closing {
         deadline: u64,
@@ -145,8 +158,10 @@ impl Session {
     /// When to call [`tick`](Self::tick) next.
     pub fn next_deadline(&self) -> u64 {
         let mut deadline = self.heartbeat.deadline();
-        if let State::Closing { deadline: closing } = self.state {
-            deadline = deadline.min(closing);
+        match self.state {
+            State::Ending { deadline } => return deadline,
+            State::Closing { deadline: closing } => deadline = deadline.min(closing),
+            State::Open | State::Closed => {}
         }
         if let Some(stalled) = self.stall_deadline() {
             deadline = deadline.min(stalled);
@@ -255,7 +270,7 @@ impl Session {
         is_volatile: bool,
         entry: impl FnOnce(BinaryForm, Option<&mut Deflater>) -> Entry,
     ) -> bool {
-        if self.state != State::Open
+        if !matches!(self.state, State::Open | State::Ending { .. })
             || is_volatile && (self.pace.is_busy(turn) || !self.transport.is_writable())
         {
             return false;
@@ -373,6 +388,11 @@ impl Session {
     pub fn close(&mut self, discard: bool, now: u64, events: &mut impl Events) {
         if discard && let Transport::Polling(polling) = &mut self.transport {
             *polling = Polling::default();
+        } else if matches!(self.state, State::Ending { .. }) {
+            // By the order of things it comes before what the peer did, so that is not what the close frame answers.
+            if let Transport::WebSocket(websocket) = &mut self.transport {
+                websocket.close_with(empty_close_frame(), now);
+            }
         } else if self.state != State::Open {
             return;
         } else if let Transport::Polling(polling) = &mut self.transport {
@@ -386,6 +406,13 @@ impl Session {
             polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
         }
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
+    }
+
+    /// The owner has dealt with all that came before the end that it was told of.
+    pub fn finish(&mut self, now: u64, events: &mut impl Events) {
+        if matches!(self.state, State::Ending { .. }) {
+            self.end(&End::new(CloseReason::TransportClose, ""), now, events);
+        }
     }
 
     /// The user closes a `WebSocket` of its with this frame: the transport, and with it the session, or the candidate.
@@ -409,15 +436,22 @@ impl Session {
     ) {
         let Some(websocket) = self.websocket_mut(conn) else { return };
         match stream_end {
-            StreamEnd::Eof => websocket.end_of_input(now),
+            StreamEnd::Eof => websocket.end_of_input(),
             StreamEnd::Broken | StreamEnd::WriteFailed => websocket.abandon(),
         }
         if self.candidate() == Some(conn) {
-            self.fail_upgrade(UpgradeFailure::Closed, now, events);
-        } else if stream_end == StreamEnd::WriteFailed {
-            self.end(&End::new(CloseReason::TransportError, WRITE_ERROR), now, events);
-        } else {
-            self.end(&End::new(CloseReason::TransportClose, ""), now, events);
+            return self.fail_upgrade(UpgradeFailure::Closed, now, events);
+        }
+        match stream_end {
+            StreamEnd::Eof => {
+                self.end_in_turn(&End::new(CloseReason::TransportClose, ""), now, events);
+            }
+            StreamEnd::Broken => {
+                self.end(&End::new(CloseReason::TransportClose, ""), now, events);
+            }
+            StreamEnd::WriteFailed => {
+                self.end(&End::new(CloseReason::TransportError, WRITE_ERROR), now, events);
+            }
         }
     }
 
@@ -431,6 +465,8 @@ impl Session {
     pub fn tick(&mut self, now: u64, events: &mut impl Events) {
         match self.state {
             State::Closed => return,
+            State::Ending { deadline } if now < deadline => return,
+            State::Ending { .. } => return self.finish(now, events),
             State::Closing { deadline } if deadline <= now => {
                 return self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
             }
@@ -502,11 +538,23 @@ impl Session {
         Some(conn)
     }
 
-    /// Ends the session: its streams are left to their closing handshakes, a GET that waits is told.
+    /// Ends the session in its turn: after what its owner still says to the messages from before.
+    fn end_in_turn(&mut self, end: &End, now: u64, events: &mut impl Events) {
+        if self.state == State::Open && events.is_owner_behind() {
+            self.state = State::Ending { deadline: now.saturating_add(CLOSE_TIMEOUT_MS) };
+            events.closed(self.slot, end.reason, &end.description, true);
+        } else if !matches!(self.state, State::Ending { .. }) {
+            self.end(end, now, events);
+        }
+    }
+
+    /// Ends the session: its streams are left to their closing handshakes, a GET that waits is told. So is the owner, but of an
+    /// end that it knows.
     fn end(&mut self, end: &End, now: u64, events: &mut impl Events) {
         if self.state == State::Closed {
             return;
         }
+        let is_told = matches!(self.state, State::Ending { .. });
         self.state = State::Closed;
         self.release_candidate(now, events);
         match std::mem::replace(&mut self.transport, Transport::Polling(Polling::default())) {
@@ -520,7 +568,9 @@ impl Session {
                 }
             }
         }
-        events.closed(self.slot, end.reason, &end.description);
+        if !is_told {
+            events.closed(self.slot, end.reason, &end.description, false);
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Upgrade {
         now: u64,
         events: &mut impl Events,
     ) -> Step {
-        let packet = match self.websocket.receive(input, now, events) {
+        let packet = match self.websocket.receive(input, events) {
             Received::Nothing => return Step::Nothing,
             Received::Control => return Step::Control,
             Received::Text(text) => decode_text(protocol, text),

@@ -169,6 +169,11 @@ pub enum Command<'a> {
         /// It is told.
         is_on: bool,
     },
+    /// All that came before a `CLOSED` that waits for it is dealt with.
+    Finish {
+        /// The session.
+        slot: u32,
+    },
 }
 
 /// A session to be opened, with its options as they are at this moment.

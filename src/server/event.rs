@@ -62,7 +62,17 @@ impl<'a> UnitWriter<'a> {
         self.append(MESSAGE, flags, &[slot, len(bytes)], bytes);
     }
 
-    /// A session is closed. `last_message` is what [`finish`](Self::finish) gave for the last unit that had a message
+    /// Whether there is no record in it yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.unit.records.is_empty()
+    }
+
+    /// See [`EventQueue::is_dispatched`].
+    pub(crate) fn is_dispatched(&self, unit: u64) -> bool {
+        self.queue.is_dispatched(unit)
+    }
+
+    /// A session is closed; one that `is_awaited` waits for the command FINISH. `last_message` is what [`finish`](Self::finish) gave for the last unit that had a message
     /// of it, 0 if there was none, `u64::MAX` if that is not known.
     ///
     /// JavaScript never finds it in one drain with messages of that session: socket.io dispatches events in a later
@@ -74,6 +84,7 @@ impl<'a> UnitWriter<'a> {
         reason: CloseReason,
         description: &str,
         last_message: u64,
+        is_awaited: bool,
     ) {
         let mut fence = last_message;
         if self.unit.has_message {
@@ -81,7 +92,8 @@ impl<'a> UnitWriter<'a> {
         }
         self.unit.fence = self.unit.fence.max(fence);
         let description = description.as_bytes();
-        self.append(CLOSED, 0, &[slot, reason.code(), len(description)], description);
+        let flags = if is_awaited { CLOSED_AWAITED } else { 0 };
+        self.append(CLOSED, flags, &[slot, reason.code(), len(description)], description);
     }
 
     /// The core has forgotten a session: its last event, after which its slot is free.
@@ -265,7 +277,10 @@ const CONTROL: u32 = 19;
 const MESSAGE_BINARY: u32 = 1;
 const MESSAGE_ASCII: u32 = 2;
 
-// Flag of RESPOND.
+// Flag of CLOSED.
+const CLOSED_AWAITED: u32 = 1;
+
+// Flags of RESPOND.
 const RESPOND_COMPRESS: u32 = 1;
 const RESPOND_BINARY: u32 = 2;
 
@@ -347,10 +362,13 @@ mod tests {
                 (4, 0, &[2], b""),
             ],
         );
-        check(|unit| unit.closed(1, CloseReason::ParseError, "", 0), &[(2, 0, &[1, 5, 0], b"")]);
         check(
-            |unit| unit.closed(1, CloseReason::TransportError, "write error", 0),
-            &[(2, 0, &[1, 1, 11], b"write error")],
+            |unit| unit.closed(1, CloseReason::ParseError, "", 0, false),
+            &[(2, 0, &[1, 5, 0], b"")],
+        );
+        check(
+            |unit| unit.closed(1, CloseReason::TransportError, "write error", 0, true),
+            &[(2, 1, &[1, 1, 11], b"write error")],
         );
     }
 

@@ -327,7 +327,7 @@ impl Shard {
         let connection = session.conn().and_then(|conn| self.connections.connection(conn));
         let last_message = connection.map_or(0, |connection| connection.inbound.last_unit);
         let mut writer = link.events().writer();
-        writer.closed(slot, CloseReason::TransportError, INTERNAL_ERROR, last_message);
+        writer.closed(slot, CloseReason::TransportError, INTERNAL_ERROR, last_message, false);
         self.forget(slot, &mut writer);
         // All that are its own, and not only those that it names: it may have let go of one in the step that failed.
         for conn in self.connections.of_session(slot) {

@@ -74,9 +74,13 @@ impl Events for StepEvents<'_> {
         self.message_bytes = self.message_bytes.saturating_add(len);
     }
 
-    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
+    fn is_owner_behind(&self) -> bool {
+        !self.writer.is_empty() || !self.writer.is_dispatched(self.last_message)
+    }
+
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str, is_awaited: bool) {
         self.has_failed |= matches!(reason, CloseReason::TransportError | CloseReason::PingTimeout);
-        self.writer.closed(slot, reason, description, self.last_message);
+        self.writer.closed(slot, reason, description, self.last_message, is_awaited);
     }
 
     fn respond(&mut self, slot: u32, request: u32, response: Response<'_>) {

@@ -143,6 +143,10 @@ impl Commands {
         self.record(17, 0, &[conn], &[])
     }
 
+    pub fn finish(&mut self, slot: u32) -> &mut Self {
+        self.record(21, 0, &[slot], &[])
+    }
+
     fn record(&mut self, kind: u32, flags: u32, numbers: &[u32], bytes: &[u8]) -> &mut Self {
         let len = (8 + 4 * numbers.len() + bytes.len()).next_multiple_of(4);
         let end = self.0.len() + len;

@@ -13,23 +13,73 @@ pub enum Reason {
 /// What the core tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    Text { slot: u32, text: String },
-    Binary { slot: u32, bytes: Vec<u8> },
-    Closed { slot: u32, reason: Reason, description: String },
-    Ended { slot: u32 },
-    ConnEnded { conn: u32 },
-    Respond { slot: u32, request: u32, payload: String, compress: bool },
-    Upgrading { slot: u32, conn: u32 },
-    Upgraded { slot: u32, conn: u32 },
-    UpgradeFailed { slot: u32, conn: u32 },
-    Heartbeat { slot: u32 },
-    PingSent { slot: u32 },
-    Sent { slot: u32, count: u32 },
-    BridgeWrite { conn: u32, bytes: Vec<u8> },
-    BridgeEnd { conn: u32 },
-    BridgePause { conn: u32 },
-    BridgeResume { conn: u32 },
-    BridgeDestroy { conn: u32 },
+    Text {
+        slot: u32,
+        text: String,
+    },
+    Binary {
+        slot: u32,
+        bytes: Vec<u8>,
+    },
+    Closed {
+        slot: u32,
+        reason: Reason,
+        description: String,
+    },
+    /// No event of its own, but a flag of the `Closed` before it: the core waits for FINISH.
+    FinishAwaited {
+        slot: u32,
+    },
+    Ended {
+        slot: u32,
+    },
+    ConnEnded {
+        conn: u32,
+    },
+    Respond {
+        slot: u32,
+        request: u32,
+        payload: String,
+        compress: bool,
+    },
+    Upgrading {
+        slot: u32,
+        conn: u32,
+    },
+    Upgraded {
+        slot: u32,
+        conn: u32,
+    },
+    UpgradeFailed {
+        slot: u32,
+        conn: u32,
+    },
+    Heartbeat {
+        slot: u32,
+    },
+    PingSent {
+        slot: u32,
+    },
+    Sent {
+        slot: u32,
+        count: u32,
+    },
+    BridgeWrite {
+        conn: u32,
+        bytes: Vec<u8>,
+    },
+    BridgeEnd {
+        conn: u32,
+    },
+    BridgePause {
+        conn: u32,
+    },
+    BridgeResume {
+        conn: u32,
+    },
+    BridgeDestroy {
+        conn: u32,
+    },
 }
 
 impl Event {
@@ -76,7 +126,13 @@ pub fn parse(mut bytes: &[u8]) -> Vec<Event> {
                     5 => Reason::ParseError,
                     reason => panic!("no reason: {reason}"),
                 };
-                Event::Closed { slot: word(2), reason, description: text(5, word(4)) }
+                let slot = word(2);
+                events.push(Event::Closed { slot, reason, description: text(5, word(4)) });
+                bytes = &bytes[len..];
+                if flags & 1 != 0 {
+                    events.push(Event::FinishAwaited { slot });
+                }
+                continue;
             }
             3 => Event::Ended { slot: word(2) },
             4 => Event::ConnEnded { conn: word(2) },

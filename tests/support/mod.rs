@@ -263,6 +263,10 @@ fn drain(
                         if matches!(event, Event::Sent { count: 0, .. }) {
                             continue;
                         }
+                        if let Event::FinishAwaited { slot } = event {
+                            link.submit(Commands::default().finish(slot).bytes()).unwrap();
+                            continue;
+                        }
                         if !bridges.lock().unwrap().take(&event) && events.send(event).is_err() {
                             return;
                         }

@@ -25,10 +25,22 @@ impl Session {
         if self.candidate() == Some(conn) {
             self.receive_from_candidate(&mut input, now, events);
         }
-        if self.conn() == Some(conn)
-            && let Some(end) = self.receive_packets(&mut input, now, events)
-        {
-            self.end(&end, now, events);
+        if self.conn() != Some(conn) {
+            return;
+        }
+        if self.state != State::Open {
+            self.drop_input(&mut input, events);
+        } else if let Some(end) = self.receive_packets(&mut input, now, events) {
+            self.drop_input(&mut input, events);
+            self.end_in_turn(&end, now, events);
+        }
+    }
+
+    /// What the stream brings behind the end is nobody's, but for the peer's part in the closing handshake.
+    fn drop_input(&mut self, input: &mut Input<'_>, events: &mut impl Events) {
+        if let Transport::WebSocket(websocket) = &mut self.transport {
+            websocket.part();
+            while !matches!(websocket.receive(input, events), Received::Nothing) {}
         }
     }
 
@@ -42,7 +54,7 @@ impl Session {
         let tells_heartbeat = self.tells_heartbeat();
         let Transport::WebSocket(websocket) = &mut self.transport else { return None };
         loop {
-            let packet = match websocket.receive(input, now, events) {
+            let packet = match websocket.receive(input, events) {
                 Received::Nothing => return None,
                 Received::Control => continue,
                 Received::Text(text) => decode_text(self.config.protocol, text),

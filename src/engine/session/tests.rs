@@ -1,6 +1,7 @@
 //! Sessions stepped by hand: what goes in is written as the peer writes it, what comes out as it would read it.
 
 mod budget;
+mod endings;
 mod frames;
 mod polling;
 mod protocol_3;
@@ -32,6 +33,7 @@ struct Bench {
 #[derive(Default)]
 struct Told {
     events: Vec<String>,
+    is_owner_behind: bool,
     released: Vec<(u32, WebSocket)>,
 }
 
@@ -43,9 +45,15 @@ impl Events for Told {
         });
     }
 
-    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str) {
+    fn is_owner_behind(&self) -> bool {
+        self.is_owner_behind
+    }
+
+    fn closed(&mut self, slot: u32, reason: CloseReason, description: &str, is_awaited: bool) {
         assert_eq!(slot, SLOT);
-        self.events.push(format!("closed: {} {description}", reason.text()).trim_end().to_owned());
+        let closed = if is_awaited { "closed, awaited" } else { "closed" };
+        self.events
+            .push(format!("{closed}: {} {description}", reason.text()).trim_end().to_owned());
     }
 
     fn respond(&mut self, _: u32, request: u32, response: Response<'_>) {

@@ -8,6 +8,7 @@ mod websocket;
 pub use frame::{Frame, Watch};
 pub use framing::Framing;
 pub(crate) use polling::{Polling, answer};
+pub(crate) use websocket::{CLOSE_TIMEOUT_MS, empty_close_frame};
 pub use websocket::{Received, WebSocket};
 
 use crate::codec::websocket::Deflater;

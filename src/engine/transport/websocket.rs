@@ -8,11 +8,15 @@
 //! soon as it is closed.
 //!
 //! ```text
-//!               our close frame                      the peer's close frame
-//!     Open ─────────────────────────▶ AwaitingClose ────────────────────────▶ Finishing ──▶ done
-//!       │                                                                        ▲    outbox empty: FIN out,
-//!       └── the peer's close frame (echoed), a broken protocol, end of input ────┘    and the peer's FIN came
+//!              our close frame                      the peer's close frame
+//!     Open ────────────────────────▶ AwaitingClose ────────────────────────▶ Finishing ──▶ done
+//!       │                                  ▲                                     ▲    outbox empty: FIN out,
+//!       │ the peer's close frame, a broken │ a fault above the frames            │    and the peer's FIN came
+//!       │ protocol, end of input, a fault  │                                     │
+//!       └─────────────────────────────▶ Parting ────────── close() ──────────────┘
 //! ```
+//!
+//! While it is parting, our close frame is held back: what its session still says to messages from before goes out ahead of it.
 
 use bytes::Bytes;
 
@@ -55,9 +59,11 @@ pub struct WebSocket {
     phase: Phase,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Phase {
     Open,
+    /// It is at its end, and [`WebSocket::close`] is still to come. Nothing is listened to. Boxed, for few are at one time.
+    Parting(Box<Farewell>),
     /// Our close frame is in the outbox or further; what comes before the peer's is dropped.
     AwaitingClose {
         deadline: u64,
@@ -72,6 +78,25 @@ enum Phase {
     },
 }
 
+/// What is left to be said and heard when a WebSocket is parting.
+#[derive(Debug)]
+struct Farewell {
+    /// Our close frame; empty if none is to be sent.
+    frame: Bytes,
+    peer: Peer,
+}
+
+/// How far the peer has come with its side of the closing handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// Its close frame is still to come.
+    Talking,
+    /// It has nothing more to say that we would listen to.
+    Silent,
+    /// Its half of the stream is closed.
+    Gone,
+}
+
 /// What a stretch of input held.
 #[derive(Debug)]
 pub enum Received<'a> {
@@ -83,9 +108,9 @@ pub enum Received<'a> {
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
-    /// The peer's close frame; its echo is in the outbox.
+    /// The peer's close frame; its echo goes out when the WebSocket is closed.
     Closed,
-    /// The peer broke the protocol; a close frame that says so is in the outbox.
+    /// The peer broke the protocol; a close frame that says so goes out when the WebSocket is closed.
     Failed(ProtocolError),
     /// What the peer sent is no packet.
     Malformed,
@@ -165,7 +190,7 @@ impl WebSocket {
 
     /// Puts a frame of the user's own behind what waits, unless the closing handshake has begun.
     pub fn push_frame(&mut self, frame: &Frame<'_>) {
-        if matches!(self.phase, Phase::Open) {
+        if matches!(self.phase, Phase::Open | Phase::Parting(_)) {
             let compress = frame.compress && frame.is_message();
             let entry = Entry::frame(frame.encode(), compress, frame.notify);
             self.outbox.push(entry.deflated(self.deflater.as_deref_mut()));
@@ -176,10 +201,9 @@ impl WebSocket {
     pub fn receive<'a>(
         &'a mut self,
         input: &'a mut Input<'_>,
-        now: u64,
         events: &mut impl Events,
     ) -> Received<'a> {
-        if matches!(self.phase, Phase::Finishing { .. }) {
+        if self.phase.is_deaf() {
             return Received::Nothing;
         }
         let is_open = matches!(self.phase, Phase::Open);
@@ -202,17 +226,12 @@ impl WebSocket {
         match outcome {
             Ok(None) => Received::Nothing,
             Ok(Some(Incoming::Close { code, reason })) => {
-                if is_open {
-                    self.outbox.push(Entry::raw(encode_close_frame(code, reason)));
-                }
-                self.phase = self.phase.finishing(now);
+                self.phase.peer_is(Peer::Silent, || encode_close_frame(code, reason));
                 Received::Closed
             }
             Err(error) => {
-                if is_open {
-                    self.outbox.push(Entry::raw(encode_close_frame(Some(error.close_code()), "")));
-                }
-                self.phase = self.phase.finishing(now);
+                let code = error.close_code();
+                self.phase.peer_is(Peer::Silent, || encode_close_frame(Some(code), ""));
                 Received::Failed(error)
             }
             Ok(Some(_)) if !is_open => Received::Control,
@@ -235,29 +254,49 @@ impl WebSocket {
         }
     }
 
-    /// Begins the closing handshake with an empty close frame, unless it has begun.
+    /// What the peer sent is a fault above the frames: nothing more is listened to, and it only has to be closed.
+    pub fn part(&mut self) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Parting(Box::new(if self.decoder.has_close_frames() {
+                Farewell { frame: empty_close_frame(), peer: Peer::Talking }
+            } else {
+                Farewell { frame: Bytes::new(), peer: Peer::Silent }
+            }));
+        }
+    }
+
+    /// Says our last: the close frame that was held back, or an empty one, unless that has been done.
     pub fn close(&mut self, now: u64) {
-        self.close_with(encode_close_frame(None::<CloseCode>, ""), now);
+        if let Phase::Parting(farewell) = &mut self.phase {
+            let frame = std::mem::take(&mut farewell.frame);
+            self.close_with(frame, now);
+        } else {
+            self.close_with(empty_close_frame(), now);
+        }
     }
 
     /// The same with a close frame of the user's own.
     pub fn close_with(&mut self, frame: Bytes, now: u64) {
-        if !self.decoder.has_close_frames() {
-            self.phase = self.phase.finishing(now);
-        } else if matches!(self.phase, Phase::Open) {
+        let peer = match &self.phase {
+            Phase::Open if self.decoder.has_close_frames() => Peer::Talking,
+            Phase::Open => Peer::Silent,
+            Phase::Parting(farewell) => farewell.peer,
+            Phase::AwaitingClose { .. } | Phase::Finishing { .. } => return,
+        };
+        if self.decoder.has_close_frames() && !frame.is_empty() {
             self.outbox.push(Entry::raw(frame));
-            self.phase = Phase::AwaitingClose { deadline: now.saturating_add(CLOSE_TIMEOUT_MS) };
         }
+        let deadline = now.saturating_add(CLOSE_TIMEOUT_MS);
+        self.phase = match peer {
+            Peer::Talking => Phase::AwaitingClose { deadline },
+            Peer::Silent => Phase::Finishing { deadline, fin_sent: false, fin_received: false },
+            Peer::Gone => Phase::Finishing { deadline, fin_sent: false, fin_received: true },
+        };
     }
 
     /// The peer ended its half of the stream. What waits is still written.
-    pub fn end_of_input(&mut self, now: u64) {
-        self.phase = match self.phase.finishing(now) {
-            Phase::Finishing { deadline, fin_sent, .. } => {
-                Phase::Finishing { deadline, fin_sent, fin_received: true }
-            }
-            phase => phase,
-        };
+    pub fn end_of_input(&mut self) {
+        self.phase.peer_is(Peer::Gone, Bytes::new);
     }
 
     /// The stream is broken: there is nothing left to do.
@@ -283,10 +322,10 @@ impl WebSocket {
         matches!(self.phase, Phase::Finishing { fin_sent: true, fin_received: true, .. })
     }
 
-    /// When to give the stream up whatever the peer does; `None` before the closing handshake.
+    /// When to give the stream up whatever the peer does; `None` before it is closed.
     pub const fn deadline(&self) -> Option<u64> {
         match self.phase {
-            Phase::Open => None,
+            Phase::Open | Phase::Parting(_) => None,
             Phase::AwaitingClose { deadline } | Phase::Finishing { deadline, .. } => Some(deadline),
         }
     }
@@ -327,19 +366,33 @@ fn tell(conn: u32, watch: Watch, incoming: &Incoming<'_>, events: &mut impl Even
 }
 
 impl Phase {
-    /// The phase in which the stream is only emptied and closed; its deadline is that of the handshake that began.
-    const fn finishing(self, now: u64) -> Self {
+    /// Whether nothing that the peer sends is of interest, not even a close frame.
+    const fn is_deaf(&self) -> bool {
         match self {
-            Self::Open => {
-                let deadline = now.saturating_add(CLOSE_TIMEOUT_MS);
-                Self::Finishing { deadline, fin_sent: false, fin_received: false }
-            }
-            Self::AwaitingClose { deadline } => {
-                Self::Finishing { deadline, fin_sent: false, fin_received: false }
-            }
-            Self::Finishing { .. } => self,
+            Self::Open | Self::AwaitingClose { .. } => false,
+            Self::Parting(farewell) => !matches!(farewell.peer, Peer::Talking),
+            Self::Finishing { .. } => true,
         }
     }
+
+    /// The peer has come to the end of its side; `frame` is our close frame, if the closing handshake begins with that.
+    fn peer_is(&mut self, peer: Peer, frame: impl FnOnce() -> Bytes) {
+        let has_ended = peer == Peer::Gone;
+        match self {
+            Self::Open => *self = Self::Parting(Box::new(Farewell { frame: frame(), peer })),
+            Self::Parting(farewell) => farewell.peer = peer,
+            Self::AwaitingClose { deadline } => {
+                let deadline = *deadline;
+                *self = Self::Finishing { deadline, fin_sent: false, fin_received: has_ended };
+            }
+            Self::Finishing { fin_received, .. } => *fin_received |= has_ended,
+        }
+    }
+}
+
+/// A close frame that gives no reason.
+pub(crate) fn empty_close_frame() -> Bytes {
+    encode_close_frame(None::<CloseCode>, "")
 }
 
 /// The limit of messages as decoders take it.
@@ -348,7 +401,7 @@ fn limit(max_message_bytes: Option<u32>) -> u64 {
 }
 
 /// `closeTimeout` of `ws`: how long the closing handshake may take.
-const CLOSE_TIMEOUT_MS: u64 = 30_000;
+pub(crate) const CLOSE_TIMEOUT_MS: u64 = 30_000;
 
 /// How many unwritten pongs `ws` takes for the sign of a peer that does not read.
 const MAX_BLOCKED_PONGS: u8 = 60;

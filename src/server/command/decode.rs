@@ -48,7 +48,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=LOG).contains(&record.kind) {
+    if !(OPEN..=FINISH).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -150,6 +150,7 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
             Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } }
         }
         LOG => Command::Log { is_on: fields.number()? != 0 },
+        FINISH => Command::Finish { slot: fields.number()? },
         _ => return None,
     })
 }
@@ -245,6 +246,7 @@ const WATCH: u32 = 20;
 const PACKET: u32 = 21;
 const BUDGET: u32 = 22;
 const LOG: u32 = 23;
+const FINISH: u32 = 24;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;

@@ -35,6 +35,7 @@ impl Survey {
                 | Command::Poll { slot, .. }
                 | Command::Pong { slot }
                 | Command::Received { slot }
+                | Command::Finish { slot }
                 | Command::MemberAdd { slot, .. }
                 | Command::Observe { slot, .. }
                 | Command::Budget { slot, .. } => Place::Slot(slot),

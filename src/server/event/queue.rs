@@ -43,6 +43,8 @@ pub(crate) struct EventQueue {
     state: Mutex<State>,
     /// The number of the last unit that was drained; written with `state` locked.
     drained: AtomicU64,
+    /// The number of the last unit that the drain before the last one took; written with `state` locked.
+    dispatched: AtomicU64,
     /// The bytes in the queue; written with `state` locked.
     undrained_bytes: AtomicUsize,
     /// Tells paused readers that something was drained.
@@ -88,6 +90,7 @@ impl EventQueue {
             itself: Weak::clone(itself),
             state: Mutex::default(),
             drained: AtomicU64::new(0),
+            dispatched: AtomicU64::new(0),
             undrained_bytes: AtomicUsize::new(0),
             progress: Notify::new(),
             delays: Delays::default(),
@@ -105,6 +108,12 @@ impl EventQueue {
     /// The number of the last unit that JavaScript has taken; `u64::MAX` once the link is closed.
     pub(crate) fn drained(&self) -> u64 {
         self.drained.load(Ordering::Acquire)
+    }
+
+    /// Whether JavaScript has surely done with this unit, and not only taken it: it drains again when it has dispatched what it
+    /// drained before.
+    pub(crate) fn is_dispatched(&self, unit: u64) -> bool {
+        unit <= self.dispatched.load(Ordering::Acquire)
     }
 
     /// How many bytes JavaScript has not taken.
@@ -154,6 +163,7 @@ impl EventQueue {
         let mut has_end = false;
         let mut state = lock(&self.state);
         let drained_before = state.backlog.drained();
+        self.dispatched.store(drained_before, Ordering::Release);
         while let Some(unit) = state.backlog.first()
             && unit.fence <= drained_before
         {

@@ -123,6 +123,9 @@ impl Shard {
                     session.close(discard, now, events);
                 });
             }
+            Command::Finish { slot } => {
+                self.step_own(owner, slot, |session, now, events| session.finish(now, events));
+            }
             Command::Poll { slot, request } => {
                 self.step_own(owner, slot, |session, now, events| {
                     session.poll(request, now, events);

@@ -127,10 +127,7 @@ impl Shard {
                 let Some(link) = link_of(&self.links, connection.owner) else { return };
                 let mut events = StepEvents::new(link.events().writer(), 0);
                 let mut input = Input::new(bytes);
-                while !matches!(
-                    websocket.receive(&mut input, self.now, &mut events),
-                    Received::Nothing
-                ) {}
+                while !matches!(websocket.receive(&mut input, &mut events), Received::Nothing) {}
                 connection.inbound.add(events.finish(), link.events());
                 self.write(conn);
             }
@@ -149,7 +146,7 @@ impl Shard {
             }
             Role::Alone(websocket) => {
                 match stream_end {
-                    StreamEnd::Eof => websocket.end_of_input(self.now),
+                    StreamEnd::Eof => websocket.end_of_input(),
                     StreamEnd::Broken | StreamEnd::WriteFailed => websocket.abandon(),
                 }
                 self.write(conn);

@@ -25,6 +25,8 @@ const OPEN: u32 = 1;
 const SEND: u32 = 2;
 const CLOSE: u32 = 9;
 const CONN_DESTROY: u32 = 17;
+const FINISH: u32 = 21;
+const MESSAGE: u32 = 1;
 const CLOSED: u32 = 2;
 const ENDED: u32 = 3;
 const CONN_ENDED: u32 = 4;
@@ -68,6 +70,13 @@ impl Bench {
         let (server, peer) = UnixStream::pair().unwrap();
         self.link.adopt(server.as_fd(), Role::Direct, slot, b"101", b"", None).unwrap();
         (slot, peer)
+    }
+
+    /// Drains once, as JavaScript does: the kinds and flags of the events.
+    fn drain(&self) -> Vec<(u32, u32)> {
+        let mut out = vec![0; 4096];
+        let Drained::Bytes { written, .. } = self.link.drain(&mut out) else { panic!("room") };
+        Records::new(&out[..written]).flatten().map(|record| (record.kind, record.flags)).collect()
     }
 
     /// Drains until an event of this kind came, and says how many milliseconds that took.
@@ -155,6 +164,92 @@ fn heartbeats_are_on_time() {
         // The next ping is an interval after the pong, and nobody answers that one.
         let elapsed = bench.expect(CLOSED).await;
         assert!((70_000..70_050).contains(&elapsed), "{elapsed}");
+    });
+}
+
+/// `4hi` and a close frame, as a client masks them with zeros.
+const HI: &[u8] = b"\x81\x83\0\0\0\x004hi";
+const CLOSE_FRAME: &[u8] = b"\x88\x80\0\0\0\0";
+
+/// A session, its peer, who has read the open packet and does not wait when it reads, and time for the shard to do what there is to do.
+async fn open_and_settle(bench: &Bench) -> (u32, UnixStream) {
+    let (slot, mut peer) = bench.open(25_000, 20_000);
+    settle().await;
+    peer.set_nonblocking(true).unwrap();
+    assert_eq!(read_all(&mut peer), b"101\x81\x030{}");
+    (slot, peer)
+}
+
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+fn read_all(peer: &mut UnixStream) -> Vec<u8> {
+    let mut bytes = [0; 64];
+    let count = peer.read(&mut bytes).unwrap_or_default();
+    bytes[..count].to_vec()
+}
+
+#[test]
+fn an_end_behind_messages_that_javascript_has_not_taken_waits_for_its_answer() {
+    on_paused_time(async {
+        let bench = Bench::new();
+        let (slot, mut peer) = open_and_settle(&bench).await;
+        peer.write_all(&[HI, CLOSE_FRAME].concat()).unwrap();
+        settle().await;
+        assert!(matches!(bench.drain()[..], [(MESSAGE, _)]));
+        assert_eq!(bench.drain(), [(CLOSED, 1)]);
+        assert!(read_all(&mut peer).is_empty());
+        bench.submit(SEND, &[slot, 1, 1], b"a");
+        bench.submit(FINISH, &[slot], b"");
+        settle().await;
+        assert_eq!(read_all(&mut peer), b"\x81\x024a\x88\0");
+        assert_eq!(bench.drain(), [(ENDED, 0)]);
+    });
+}
+
+#[test]
+fn messages_that_were_taken_are_dealt_with_when_javascript_comes_again() {
+    on_paused_time(async {
+        for comes_again in [false, true] {
+            let bench = Bench::new();
+            let (_slot, mut peer) = open_and_settle(&bench).await;
+            peer.write_all(HI).unwrap();
+            settle().await;
+            assert!(matches!(bench.drain()[..], [(MESSAGE, _)]));
+            if comes_again {
+                assert!(bench.drain().is_empty());
+            }
+            peer.write_all(CLOSE_FRAME).unwrap();
+            settle().await;
+            if comes_again {
+                assert_eq!(read_all(&mut peer), b"\x88\0");
+                assert_eq!(bench.drain(), [(CLOSED, 0), (ENDED, 0)]);
+            } else {
+                assert!(read_all(&mut peer).is_empty());
+                assert_eq!(bench.drain(), [(CLOSED, 1)]);
+            }
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_javascript_never_gives_is_waited_for_thirty_seconds() {
+    on_paused_time(async {
+        let mut bench = Bench::new();
+        let (_slot, mut peer) = open_and_settle(&bench).await;
+        peer.write_all(&[HI, CLOSE_FRAME].concat()).unwrap();
+        settle().await;
+        assert!(matches!(bench.drain()[..], [(MESSAGE, _)]));
+        assert_eq!(bench.drain(), [(CLOSED, 1)]);
+        tokio::time::sleep(Duration::from_millis(29_990)).await;
+        assert!(read_all(&mut peer).is_empty());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(read_all(&mut peer), b"\x88\0");
+        assert_eq!(bench.drain(), [(ENDED, 0)]);
+        drop(peer);
+        bench.expect(CONN_ENDED).await;
+        assert_eq!(bench.gauges.read(), Counters::default());
     });
 }
 

@@ -117,7 +117,7 @@ fn a_candidate_and_a_closing_stream_are_watched_too() {
     let mut bytes = [text("4late"), super::frame(Opcode::Close, b"")].concat();
     let mut input = crate::codec::websocket::Input::new(&mut bytes);
     while !matches!(
-        websocket.receive(&mut input, 0, &mut bench.told),
+        websocket.receive(&mut input, &mut bench.told),
         crate::engine::Received::Nothing
     ) {}
     assert_eq!(bench.events(), ["Text of 3: 4late", "Close of 3: "]);

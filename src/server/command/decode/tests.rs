@@ -46,6 +46,7 @@ fn commands_of_numbers_alone() {
         (20, 9, vec![1], Command::Watch { conn: 1, watch: Watch::CLOSE, is_held: true }),
         (23, 0, vec![1], Command::Log { is_on: true }),
         (23, 0, vec![0], Command::Log { is_on: false }),
+        (24, 0, vec![1], Command::Finish { slot: 1 }),
     ];
     for (kind, flags, mut numbers, command) in table {
         assert_eq!(decode_one(&record(kind, flags, &numbers, b"")), command);
@@ -190,7 +191,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(24, 0, &[1], b""), CommandError::UnknownKind(24)),
+        (record(25, 0, &[1], b""), CommandError::UnknownKind(25)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();

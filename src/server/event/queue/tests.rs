@@ -46,7 +46,7 @@ impl Bench {
 
     fn closed(&self, slot: u32, last_message: u64) {
         let mut writer = self.queue.writer();
-        writer.closed(slot, CloseReason::TransportClose, "", last_message);
+        writer.closed(slot, CloseReason::TransportClose, "", last_message, false);
         writer.ended(slot);
     }
 
@@ -113,7 +113,7 @@ fn a_message_and_the_end_in_one_read_are_drained_apart() {
     let bench = Bench::new();
     let mut writer = bench.queue.writer();
     writer.text(1, "bye");
-    writer.closed(1, CloseReason::TransportClose, "", 0);
+    writer.closed(1, CloseReason::TransportClose, "", 0, false);
     writer.ended(1);
     assert_eq!(writer.finish(), 2);
     assert_eq!(bench.drain(), (vec![1], true));
