@@ -301,20 +301,17 @@ describe("outbox budget", () => {
     expect([reason, OVER_BUDGET.test(details.message)]).toEqual(["transport error", true]);
   });
 
-  test("bufferedAmount tells what waits, and drain that nothing does any more", async () => {
+  test("bufferedAmount tells what waits, and drained that nothing does any more", async () => {
     const { peer, socket } = await startStalled(undefined, { pingTimeout: 60_000 });
     const { conn } = socket;
     expect(waiting(socket)).toBe(0);
     socket.emit("much", MUCH);
     await eventually(() => waiting(socket) > 2 * MEBIBYTE);
     expect(waiting(socket)).toBeLessThan(MUCH.length);
-    const drained = once(conn, "drain"); // nobody has listened before
+    const drained = once(conn, "drained");
     peer.stream.resume();
     await drained;
     expect(waiting(socket)).toBe(0);
-    const drains = collect(conn, "drain", 1);
-    socket.emit("little");
-    await drains;
   });
 
   test("a broadcast to many stalled clients takes its memory once, and counts in the budget of each", async () => {

@@ -36,18 +36,6 @@ const LENGTH = 0x7f;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
-/** How far an open packet has come that is sent from here, while the core has a copy to be sent too. */
-enum Opening {
-  /** It is on its way, and the core's copy has not come. */
-  Sent,
-  /** It is on its way, and the core waits for word of its copy. */
-  Told,
-  /** It was taken, and the core's copy has not come. */
-  Taken,
-  /** There is none, or both are dealt with. */
-  Over,
-}
-
 export class MessageBridge implements Carrier {
   readonly conn: number;
   readonly transport: WebSocketTransport;
@@ -63,9 +51,6 @@ export class MessageBridge implements Carrier {
   /** Bytes handed to the core since it last said that it had taken all. */
   private unread = 0;
   private hasCloseBegun = false;
-  private opening = Opening.Over;
-  /** Bytes of the core's copy of the open packet. */
-  private openSize = 0;
 
   constructor(
     private readonly link: Link,
@@ -106,33 +91,7 @@ export class MessageBridge implements Carrier {
     this.endIfClosed();
   }
 
-  /**
-   * Sends the open packet at once, as engine.io does: a listener of `connection` may close the WebSocket. The core's own copy, the first that it
-   * has to write, is dropped.
-   */
-  sendOpen(handshake: string): void {
-    this.opening = Opening.Sent;
-    this.send(`0${handshake}`, () => {
-      if (this.opening === Opening.Told) {
-        this.opening = Opening.Over;
-        this.acknowledge(this.openSize);
-      } else {
-        this.opening = Opening.Taken;
-      }
-    });
-  }
-
   onBridgeWrite(bytes: Buffer): void {
-    if (this.opening === Opening.Sent) {
-      this.opening = Opening.Told;
-      this.openSize = bytes.length;
-      return;
-    }
-    if (this.opening === Opening.Taken) {
-      this.opening = Opening.Over;
-      this.acknowledge(bytes.length);
-      return;
-    }
     let at = 0;
     while (at < bytes.length) {
       const start = at;
@@ -171,14 +130,15 @@ export class MessageBridge implements Carrier {
     this.close();
   }
 
-  private send(data: string | Buffer, whenTaken: () => void): void {
+  /** Sends a packet. */
+  send(data: string | Buffer, whenTaken?: () => void): void {
     this.sending += 1;
     const onTaken = (error?: Error | null): void => {
       this.sending -= 1;
       if (error) {
         this.fail(writeError(error));
       }
-      whenTaken();
+      whenTaken?.();
     };
     try {
       this.websocket.send(data, onTaken);

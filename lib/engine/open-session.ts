@@ -117,7 +117,9 @@ export async function openSession(
   let id: string;
   try {
     const given = server.generateId(req);
-    id = typeof given === "string" ? given : await given; // what need not wait does not
+    // engine.io waits for an id even if it is there, so that whoever handles an upgrade request has returned before `connection`; the
+    // one of a polling session comes later anyhow, and need not wait for this.
+    id = open === undefined && typeof given === "string" ? given : await given;
     if (Object.hasOwn(server.clients, id)) {
       // engine.io lets the second session replace the first, whose messages then reach nobody.
       throw new Error("the session id is already in use");
@@ -186,7 +188,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
     internHeaders(req);
   }
   server._register(session);
-  server._announceSoon(session);
+  server._announce(session);
   return session;
 }
 

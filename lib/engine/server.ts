@@ -340,15 +340,6 @@ export class Server extends EventEmitter {
     }
   }
 
-  /** The same when whoever handles the request of a WebSocket has returned, as engine.io's handshake waits for the id even if it is there. */
-  _announceSoon(session: Session): void {
-    queueMicrotask(() => {
-      if (session.readyState === "open") {
-        this._announce(session);
-      }
-    });
-  }
-
   /** A session has closed. */
   _forget(session: Session, reason: CloseReason): void {
     if (Object.hasOwn(this.clients, session.id) && this.clients[session.id] === session) {

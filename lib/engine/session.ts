@@ -121,7 +121,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /**
    * Bytes that wait in the core for the client, or did when it last looked: what the kernel has not taken of a WebSocket, and what no GET
-   * has come for. `drain` tells when nothing waits any more.
+   * has come for. The event `drained` tells when nothing waits any more.
    */
   get bufferedAmount(): number {
     return this._pendingBytes();
@@ -130,9 +130,9 @@ export abstract class Session extends SessionBase implements SessionSink {
   /**
    * Opens the session in the core, on polling or on a WebSocket; the first packet of its transport is the open packet.
    *
-   * @returns the content of the open packet
+   * @param sendOpen gets the content of the open packet, if it is not the core that sends it
    */
-  _open(polling?: PollingTransport): string {
+  _open(polling?: PollingTransport, sendOpen?: (handshake: string) => void): void {
     const { opts, _link } = this.server;
     if (polling !== undefined) {
       this.current = polling;
@@ -145,7 +145,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: maxPayload } = opts;
     const upgrades = this.getAvailableUpgrades();
     const json = JSON.stringify({ sid: this.id, upgrades, pingInterval, pingTimeout, maxPayload });
-    _link.commands.open(this._slot, json, {
+    _link.commands.open(this._slot, sendOpen === undefined ? json : "", {
       websocket: polling === undefined,
       protocol: this.protocol,
       textOnly: !this._supportsBinary,
@@ -158,6 +158,7 @@ export abstract class Session extends SessionBase implements SessionSink {
       const { maxBytes = MAX_OUTBOX_BYTES, policy = "stalled" } = opts.outbox;
       _link.commands.budget(this._slot, maxBytes, policy);
     }
+    sendOpen?.(json);
     this._stamp(1, true);
     log.logOpening(json, polling === undefined);
     if (opts.initialPacket) {
@@ -169,7 +170,6 @@ export abstract class Session extends SessionBase implements SessionSink {
       this.server.emit("flush", this, [packet]);
       this.server.emit("drain", this);
     }
-    return json;
   }
 
   /** The stream that carries the session from its beginning. */
@@ -424,8 +424,8 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     if (count > 0) {
       this.outgoing?.onSent(count);
-    } else if (this.carrier !== undefined && this.has(WATCHES_WRITES)) {
-      this.emit("drain");
+    } else if (this.carrier !== undefined) {
+      this.emit("drained");
     }
   }
 

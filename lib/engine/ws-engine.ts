@@ -110,12 +110,15 @@ function takeWebSocket(
     openWith(req, (id) => {
       const session = new Socket(id, server, req, protocolOf(req));
       debug('handshaking client "%s"', id);
-      const handshake = session._open();
+      let handshake = "";
+      session._open(undefined, (content) => {
+        handshake = content;
+      });
       const bridge = new MessageBridge(server._link, websocket, stream, Role.Direct, session);
       session._setCarrier(bridge);
       server._register(session);
-      bridge.sendOpen(handshake);
-      server._announceSoon(session);
+      bridge.send(`0${handshake}`); // at once, as engine.io does: a listener of `connection` may close the WebSocket
+      server._announce(session);
       return session;
     });
     openNew();

@@ -110,7 +110,7 @@ impl End {
 }
 
 impl Session {
-    /// Opens a session; `handshake` is the JSON of its open packet, the first thing in its outbox.
+    /// Opens a session; `handshake` is the JSON of its open packet, the first thing in its outbox; empty if its owner has sent that.
     pub fn open(
         slot: u32,
         owner: u32,
@@ -124,7 +124,9 @@ impl Session {
         } else {
             Transport::Polling(Polling::default())
         };
-        transport.outbox_mut().push(Entry::packet(PacketType::Open, handshake).first(true));
+        if !handshake.is_empty() {
+            transport.outbox_mut().push(Entry::packet(PacketType::Open, handshake).first(true));
+        }
         Self {
             slot,
             owner,
