@@ -62,8 +62,6 @@ const frameLog = switchOf(debugModule("engine:ws"));
 const EXIT_FLUSH_MS = 200;
 /** How long the core may take to say what waits for a session whose peer does not read: it is asked once, when somebody first wants to know. */
 const WAITING_MS = 200;
-/** Batches of events that may be read in one turn of the event loop. */
-const RINGS_IN_A_TURN = 4;
 /** How many batches of events are read then for one command, at the most. */
 const EXIT_BATCHES = 64;
 
@@ -94,19 +92,21 @@ export class Link {
   /** The core has more than the last batch. */
   private hasMore = false;
   private readonly onEventTurn = (): void => this.readEvents();
-  /** Events of what this thread itself had done are read as if they had come from outside, never inside of the call that led to them. */
+  /**
+   * Events are read in a callback of their own. Not in that of the doorbell: Node calls it up to a thousand times before it lets timers and
+   * sockets have their turn, and while JavaScript reads one batch the core may well have the next one. Nor inside of the call that led to them,
+   * when this thread itself had it done.
+   */
   private readonly readEventsSoon = (): void => {
     setImmediate(this.onEventTurn);
   };
-  /** Times that the doorbell has been rung. */
-  private rings = 0;
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
   private isFlushing = false;
   private exitFlushMs = EXIT_FLUSH_MS;
 
   constructor() {
-    this.binding = new binding.BindingLink(() => this.onDoorbell());
+    this.binding = new binding.BindingLink(this.readEventsSoon);
     this.commands = new CommandWriter(this.binding, this.readEventsSoon, (followsAtOnce) =>
       this.onTurnEnd(followsAtOnce),
     );
@@ -238,19 +238,6 @@ export class Link {
   /** What operators want to know of the core. */
   metrics(): CoreMetrics {
     return this.binding.metrics();
-  }
-
-  /**
-   * Node calls this up to a thousand times before it lets timers and sockets have their turn, and while JavaScript reads one batch the core may
-   * well have the next one. It does not ring again before that is read: so one batch in four waits for a turn of its own.
-   */
-  private onDoorbell(): void {
-    this.rings = (this.rings + 1) % RINGS_IN_A_TURN;
-    if (this.rings === 0) {
-      this.readEventsSoon();
-    } else {
-      this.readEvents();
-    }
   }
 
   /**

@@ -252,7 +252,7 @@ const TALKS: Record<string, LogTalk> = {
     },
   },
   "requests that are refused": {
-    talk: async ({ port }) => {
+    talk: async ({ port, logged }) => {
       const send = (query: string, method = "GET") =>
         request(port, {
           method,
@@ -271,6 +271,8 @@ const TALKS: Record<string, LogTalk> = {
         path: "/socket.io/?EIO=4&transport=polling",
         headers: { origin: "\xff" },
       });
+      await logged("incoming connection with id", 2);
+      await logged("executing batch send callback", 2);
     },
   },
   "two GETs at once": {

@@ -144,7 +144,7 @@ impl Commands {
     }
 
     pub fn finish(&mut self, slot: u32) -> &mut Self {
-        self.record(21, 0, &[slot], &[])
+        self.record(24, 0, &[slot], &[])
     }
 
     fn record(&mut self, kind: u32, flags: u32, numbers: &[u32], bytes: &[u8]) -> &mut Self {
