@@ -7,7 +7,7 @@ import { currentLink } from "../../dist/link";
 import { startBareEngine } from "../harness/bare-engine";
 import { startFixture } from "../harness/child";
 import { closeClientAfterTest } from "../harness/cleanup";
-import { collect, eventually, once } from "../harness/events";
+import { eventually, once } from "../harness/events";
 import { type Implementation, loadImplementation } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";

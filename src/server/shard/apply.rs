@@ -61,18 +61,7 @@ impl Shard {
     fn do_command(&mut self, owner: u32, command: Command<'_>) {
         match command {
             Command::Open(open) => self.open(owner, &open),
-            Command::Send { slot, flags, parts } => {
-                if let Some((_, mut delivery)) = self.delivery(owner) {
-                    let packets = parts.len();
-                    delivery.deliver(slot, packets, flags, |form, deflater| {
-                        Entry::message(engine_parts(parts), form)
-                            .flagged(flags.compress, flags.notify)
-                            .with_loss(loss_of(flags))
-                            .deflated(deflater)
-                    });
-                    delivery.count_sent(packets);
-                }
-            }
+            Command::Send { slot, flags, parts } => self.send(owner, slot, flags, parts),
             Command::Broadcast(broadcast) => self.broadcast(owner, broadcast),
             Command::Multicast(multicast) => self.multicast(owner, multicast),
             Command::Packet { slot, packet_type, flags, data } => {
@@ -111,18 +100,7 @@ impl Shard {
                     rooms.leave(namespace, member, room);
                 }
             }
-            Command::Close { slot, discard } => {
-                if discard {
-                    let turn = self.link_state(owner).map_or(0, |state| state.turn);
-                    self.drop_waiting(owner, slot, turn);
-                } else {
-                    // What was sent before is told as sent while there is a session to tell it of.
-                    self.step_own(owner, slot, |_, _, _| {});
-                }
-                self.step_own(owner, slot, |session, now, events| {
-                    session.close(discard, now, events);
-                });
-            }
+            Command::Close { slot, discard } => self.close(owner, slot, discard),
             Command::Finish { slot } => {
                 self.step_own(owner, slot, |session, now, events| session.finish(now, events));
             }
@@ -162,6 +140,29 @@ impl Shard {
                 }
             }
         }
+    }
+
+    fn send(&mut self, owner: u32, slot: u32, flags: SendFlags, parts: Parts<'_>) {
+        let Some((_, mut delivery)) = self.delivery(owner) else { return };
+        let packets = parts.len();
+        delivery.deliver(slot, packets, flags, |form, deflater| {
+            Entry::message(engine_parts(parts), form)
+                .flagged(flags.compress, flags.notify)
+                .with_loss(loss_of(flags))
+                .deflated(deflater)
+        });
+        delivery.count_sent(packets);
+    }
+
+    fn close(&mut self, owner: u32, slot: u32, discard: bool) {
+        if discard {
+            let turn = self.link_state(owner).map_or(0, |state| state.turn);
+            self.drop_waiting(owner, slot, turn);
+        } else {
+            // What was sent before is told as sent while there is a session to tell it of.
+            self.step_own(owner, slot, |_, _, _| {});
+        }
+        self.step_own(owner, slot, |session, now, events| session.close(discard, now, events));
     }
 
     fn open(&mut self, owner: u32, open: &Open<'_>) {
