@@ -444,21 +444,6 @@ describeBoth("debug log", ({ name }) => {
     expect(lines.filter((line) => line.includes("question"))).toEqual([]);
   });
 
-  it("heartbeats are printed at once when they are switched on in a server where nothing else happens", async () => {
-    const lines = await logOf(name, {
-      namespaces: "",
-      options: { pingInterval: 500, pingTimeout: 5_000 },
-      talk: async ({ port, order }) => {
-        const peer = await RawWebSocket.join(port);
-        await peer.expectText("2");
-        await order("/log");
-        peer.send("3");
-        await peer.expectText("2");
-      },
-    });
-    expect(lines).toContain("engine:socket writing ping packet - expecting pong within 5000ms");
-  });
-
   it("a packet with attachments is flushed before them", async () => {
     const lines = await logOf(name, {
       namespaces: "engine:socket",
