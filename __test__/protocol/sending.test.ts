@@ -557,6 +557,36 @@ describeBoth("sending", (implementation) => {
     expect(log).toEqual(["flush 1", "drain", "close forced close"]);
     expect(log).not.toContain("callback");
   });
+
+  it("the engine's flush and drain of the open packet show a session that can be used, over websocket", async () => {
+    const { engine, port } = await startBareEngine(implementation);
+    const seen: unknown[] = [];
+    engine.once("flush", (session: Session) => seen.push(session.transport.name));
+    engine.once("drain", (session: Session) => {
+      seen.push(
+        session.transport.name,
+        session.writeBuffer.length,
+        session.transport.socket.readyState,
+      );
+      session.send("early");
+    });
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0\{/);
+    await peer.expectText("4early");
+    expect(seen).toEqual(["websocket", "websocket", 0, 1]);
+  });
+
+  it("the engine's flush and drain of the open packet come once, and what is sent then is the next poll's, over polling", async () => {
+    const { engine, port } = await startBareEngine(implementation);
+    const seen: unknown[] = [];
+    engine.on("flush", (session: Session) => seen.push(`flush ${session.transport.name}`));
+    engine.on("drain", (session: Session) => seen.push(session.writeBuffer.length));
+    engine.once("drain", (session: Session) => session.send("early"));
+    const peer = await PollingPeer.open(port); // nothing but the open packet
+    expect(seen).toEqual(["flush polling", 0]);
+    expect(await peer.poll()).toBe("4early");
+    expect(seen).toEqual(["flush polling", 0, "flush polling", 0]);
+  });
 });
 
 /** A session on polling with a candidate that has probed. */

@@ -118,7 +118,10 @@ describeBoth("published vulnerabilities", (implementation) => {
     const stream = await openStream(server.port);
     const answered = once(stream, "data");
     stream.write(openingHandshake());
-    expect(String((await answered)[0])).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    // Node 22 and later refuse it themselves.
+    expect(String((await answered)[0])).toMatch(
+      /^HTTP\/1\.1 (?:400 Bad Request|431 Request Header Fields Too Large)\r\n/,
+    );
     server.httpServer.maxHeadersCount = null;
     await expectToServe(server);
   });

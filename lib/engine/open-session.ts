@@ -171,6 +171,7 @@ function openPollingSession(
   }
   server._register(session);
   transport.onRequest(req);
+  session._tellOpening();
   return session;
 }
 
@@ -188,6 +189,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
     internHeaders(req);
   }
   server._register(session);
+  session._tellOpening();
   server._announce(session);
   return session;
 }

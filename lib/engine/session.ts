@@ -143,8 +143,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     this._slot = _link.openSession(this);
     this.readyState = "open";
     const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: maxPayload } = opts;
-    const upgrades = this.getAvailableUpgrades();
-    const json = JSON.stringify({ sid: this.id, upgrades, pingInterval, pingTimeout, maxPayload });
+    const json = this.openContent();
     _link.commands.open(this._slot, sendOpen === undefined ? json : "", {
       websocket: polling === undefined,
       protocol: this.protocol,
@@ -165,11 +164,22 @@ export abstract class Session extends SessionBase implements SessionSink {
       log.logSending("message", opts.initialPacket);
       this._sendMessage(contentOf(opts.initialPacket), true);
     }
+  }
+
+  /** Tells listeners of the server, who may use the session at once, that its transport has taken the open packet. */
+  _tellOpening(): void {
     if (this.server._watchesWrites) {
-      const packet: Packet = { type: "open", data: json, options: { compress: true } };
+      const data = this.openContent();
+      const packet: Packet = { type: "open", data, options: { compress: true } };
       this.server.emit("flush", this, [packet]);
       this.server.emit("drain", this);
     }
+  }
+
+  private openContent(): string {
+    const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = this.server.opts;
+    const upgrades = this.getAvailableUpgrades();
+    return JSON.stringify({ sid: this.id, upgrades, pingInterval, pingTimeout, maxPayload });
   }
 
   /** The stream that carries the session from its beginning. */

@@ -142,6 +142,7 @@ function openSession(
     session._open();
     session._setCarrier(carrierFor(session, Role.Direct));
     server._register(session);
+    session._tellOpening();
     server.emit("connection", session);
     return true;
   }

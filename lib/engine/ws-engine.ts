@@ -118,6 +118,7 @@ function takeWebSocket(
       session._setCarrier(bridge);
       server._register(session);
       bridge.send(`0${handshake}`); // at once, as engine.io does: a listener of `connection` may close the WebSocket
+      session._tellOpening();
       server._announce(session);
       return session;
     });
