@@ -105,16 +105,21 @@ describe("outbox budget", () => {
 
   test("a client that reads slowly is over the budget for long, and gets everything", async () => {
     const { peer, socket } = await startStalled({ maxBytes: MEBIBYTE });
+    let pause: NodeJS.Timeout | undefined;
     const trickle = setInterval(() => {
       peer.stream.resume();
-      setTimeout(() => peer.stream.pause(), 2);
+      pause = setTimeout(() => peer.stream.pause(), 2);
     }, 60);
-    closeClientAfterTest(() => clearInterval(trickle));
+    const readOn = (): void => {
+      clearInterval(trickle);
+      clearTimeout(pause); // it would stop the reading below for good
+    };
+    closeClientAfterTest(readOn);
     socket.emit("much", MUCH);
     await eventually(() => waiting(socket) > 2 * MEBIBYTE);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(socket.connected).toBe(true);
-    clearInterval(trickle);
+    readOn();
     socket.emit("last");
     expect(await readToTheLast(peer)).toContain(MUCH.length);
   }, 15_000);
