@@ -105,7 +105,10 @@ impl Count {
 }
 
 /// How long events have waited for the JavaScript thread: from the ring of the doorbell to the drain.
+///
+/// Aligned as a [`Tally`] is: the JavaScript thread writes it, and beside it lies what the shards use.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Delays {
     /// One for each of [`DELAY_BOUNDS_US`], and one for what is longer than all of them.
     buckets: [Count; DELAY_BOUNDS_US.len() + 1],
