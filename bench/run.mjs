@@ -108,9 +108,6 @@ async function main() {
   if (failures.length > 0) process.exitCode = 1;
 }
 
-// Ctrl+C ends the children too: they are killed when this process exits.
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
-
 main().catch((error) => {
   say(error.message);
   process.exit(1);

@@ -14,7 +14,8 @@ import { mixed } from "./reliability/mixed.mjs";
 import { storm } from "./reliability/storm.mjs";
 import { loadBinary } from "./runner/load-binary.mjs";
 import { LoadProcess } from "./runner/load-process.mjs";
-import { machine } from "./runner/report.mjs";
+import { withProcesses } from "./runner/processes.mjs";
+import { machine, number } from "./runner/report.mjs";
 import { ServerProcess } from "./runner/server-process.mjs";
 
 const SCENARIOS = [storm, jitter, churn, mixed];
@@ -22,47 +23,20 @@ const SCENARIOS = [storm, jitter, churn, mixed];
 /** Beyond the time that a scenario takes by itself. */
 const DEADLINE_MS = 15 * 60_000;
 
-/** Processes that would outlive this one. */
-const alive = new Set();
-process.on("exit", () => {
-  for (const child of alive) child.kill();
-});
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
-
 const say = (line) => console.error(`soak: ${line}`);
 
-/** One scenario on one server, in fresh processes that are gone afterwards whatever happened. */
-async function run(scenario, packageName, size) {
-  const children = [];
-  const own = (child) => {
-    children.push(child);
-    alive.add(child);
-    return child;
-  };
+/** One scenario on one server, in fresh processes. */
+function run(scenario, packageName, size) {
   const binary = loadBinary();
-  const server = own(new ServerProcess(packageName, scenario.server, false));
-  let timer;
-  const deadline = new Promise((_, reject) => {
-    const ms = DEADLINE_MS + (size.minutes ?? 0) * 60_000;
-    timer = setTimeout(() => reject(new Error(`not done in ${ms / 60_000} minutes`)), ms);
-  });
-  const work = async () => {
+  return withProcesses(DEADLINE_MS + (size.minutes ?? 0) * 60_000, async (own) => {
+    const server = own(new ServerProcess(packageName, scenario.server, false));
     await server.listening();
     const startLoad = (load) => own(new LoadProcess(binary, server.port, load, false));
     const load = scenario.load && startLoad(scenario.load);
     const rows = await scenario.run({ server, load, startLoad, own, say }, size);
     await load?.quit();
     return rows;
-  };
-  try {
-    return await Promise.race([work(), deadline]);
-  } finally {
-    clearTimeout(timer);
-    for (const child of children) {
-      child.kill();
-      alive.delete(child);
-    }
-  }
+  });
 }
 
 /** One Markdown table: a column a server, a line a figure. */
@@ -83,9 +57,7 @@ function table(results) {
 
 function readable(value) {
   if (typeof value !== "number") return value ?? "failed";
-  if (Number.isInteger(value) || Math.abs(value) >= 100)
-    return Math.round(value).toLocaleString("en-US");
-  return String(Number(value.toPrecision(3)));
+  return Number.isInteger(value) ? value.toLocaleString("en-US") : number(value);
 }
 
 const { values } = parseArgs({

@@ -1,5 +1,6 @@
 // Connections that come and go, a million of them: memory has to stay where it was after the first tenth.
 
+import { mebibytes } from "../runner/report.mjs";
 import { measure } from "../runner/single-run.mjs";
 
 const PARTS = 10;
@@ -17,11 +18,16 @@ export const churn = {
     const levels = [];
     for (let part = 1; part <= PARTS; part++) {
       await measure({ server, load }, { units });
-      const { rss, external } = await server.memory();
-      levels.push({ rss, external, ...(await server.footprint()) });
-      say(`${(part * units).toLocaleString("en-US")} connections: ${mebibytes(rss)} MiB resident`);
+      await server.memory(); // collects garbage
+      const level = await server.footprint();
+      levels.push(level);
+      const done = (part * units).toLocaleString("en-US");
+      say(`${done} connections: ${mebibytes(level.rss)} MiB resident`);
     }
     const [first, last] = [levels[0], levels.at(-1)];
+    if (last.descriptors > first.descriptors) {
+      throw new Error(`${last.descriptors - first.descriptors} descriptors are left open`);
+    }
     return [
       {
         name: `${connections.toLocaleString("en-US")} connections, one after another`,
@@ -33,7 +39,3 @@ export const churn = {
     ];
   },
 };
-
-function mebibytes(bytes) {
-  return Number((bytes / 2 ** 20).toFixed(1));
-}

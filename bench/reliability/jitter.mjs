@@ -22,15 +22,16 @@ export const jitter = {
     await server.broadcast({ count, intervalMs: 1000 / this.broadcastsPerSecond });
     const { drops, recovered, missing, surplus, unordered } = await next(process, "finished");
     const { delayMaxMs } = await server.stop();
+    if (missing + surplus + unordered > 0) {
+      throw new Error(`${missing} missing, ${surplus} twice, ${unordered} out of order`);
+    }
     return [
       {
         name: `${clients} clients that drop and return, ${this.broadcastsPerSecond} broadcasts a second`,
         "broadcasts × clients": count * clients,
+        "missing, twice, or out of order": missing + surplus + unordered,
         drops,
         recovered,
-        missing,
-        twice: surplus,
-        "out of order": unordered,
         "event-loop delay, ms at worst": delayMaxMs,
       },
     ];

@@ -2,6 +2,8 @@
 // peers that answer heartbeats but never read. Each load counts what it gets, so that one lost packet ends the run.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { mebibytes, median } from "../runner/report.mjs";
+import { seen } from "../runner/seen.mjs";
 import { StalledReader } from "./stalled-reader.mjs";
 
 /** What runs beside each other, and how many units a round of each has: some seconds of work. */
@@ -17,6 +19,8 @@ const LOADS = [
 const STALLED = { readers: 5, room: "stalled", bytes: 8192, intervalMs: 100 };
 
 const SAMPLE_MS = 5000;
+/** Disconnections are seen a moment after their stream ended. */
+const LAST_DISCONNECTIONS_MS = 60_000;
 /** Samples before this share of the time are warm-up. */
 const WARM_UP = 0.2;
 
@@ -53,7 +57,8 @@ export const mixed = {
     const [samples] = await Promise.all([sample(server, until, say), ...loads.map(keepBusy)]);
     const stalledEnds = readers.filter(({ hasEnded }) => hasEnded).length;
     for (const reader of readers) reader.destroy();
-    await allGone(server);
+    const { connections } = await server.counts();
+    await seen(server, { disconnections: connections }, LAST_DISCONNECTIONS_MS);
 
     const steady = samples.slice(Math.floor(samples.length * WARM_UP));
     return [
@@ -86,25 +91,4 @@ async function sample(server, until, say) {
       say(`${mebibytes(rss)} MiB, delay p99 ${delayP99Ms.toFixed(1)} ms`);
   }
   return samples;
-}
-
-/** Whoever has connected has also been seen to go. */
-async function allGone(server) {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const { connections, disconnections } = await server.counts();
-    if (connections === disconnections) return;
-    if (Date.now() > deadline) {
-      throw new Error(`${connections} connections, but ${disconnections} disconnections`);
-    }
-    await sleep(100);
-  }
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
-}
-
-function mebibytes(bytes) {
-  return Number((bytes / 2 ** 20).toFixed(1));
 }

@@ -1,7 +1,7 @@
 // Everybody comes at once: to a server that has just started, as after a deploy, and back to one that runs, when a router has cut all
 // connections. WebSockets, as socket.io-client opens them with `transports: ["websocket"]`, without its random delay: the worst case.
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { seen } from "../runner/seen.mjs";
 import { measure } from "../runner/single-run.mjs";
 
 /** Connecting at a time: what the listen queue holds. */
@@ -31,7 +31,8 @@ export const storm = {
       { server, load },
       { units: clients, broadcast: { text: "x".repeat(32), count: 1, batch: 1 } },
     );
-    await seen(server, { connections: 2 * clients, disconnections: clients });
+    const expected = { connections: 2 * clients, disconnections: clients };
+    await seen(server, expected, LAST_DISCONNECTIONS_MS);
     return [avalanche, back];
   },
 };
@@ -46,17 +47,4 @@ function row(name, opened, account) {
     "event-loop delay, ms at worst": account.delayMaxMs,
     "server CPU, µs a client": account.cpuUs / opened.opened,
   };
-}
-
-async function seen(server, expected) {
-  const deadline = Date.now() + LAST_DISCONNECTIONS_MS;
-  for (;;) {
-    const counts = await server.counts();
-    const wrong = Object.keys(expected).find((name) => counts[name] !== expected[name]);
-    if (wrong === undefined) return;
-    if (Date.now() > deadline) {
-      throw new Error(`the server saw ${counts[wrong]} ${wrong}, not ${expected[wrong]}`);
-    }
-    await sleep(50);
-  }
 }

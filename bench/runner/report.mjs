@@ -97,8 +97,13 @@ function spread(values) {
   return values.length > 0 ? `${number(Math.min(...values))}–${number(Math.max(...values))}` : "–";
 }
 
+/** Bytes as memory is read. */
+export function mebibytes(bytes) {
+  return Number((bytes / 2 ** 20).toFixed(1));
+}
+
 /** Three digits that mean something; no more would be repeatable. */
-function number(value) {
+export function number(value) {
   if (!Number.isFinite(value)) return "–";
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
   return value.toPrecision(3);

@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess } from "./load-process.mjs";
+import { withProcesses } from "./processes.mjs";
 import { ServerProcess } from "./server-process.mjs";
 
 /** No scenario takes half as long, even on a machine that is busy. */
@@ -11,21 +12,9 @@ const DEADLINE_MS = 120_000;
 /** Time for a packet too many to arrive, which is as much a fault as one missing. */
 const SURPLUS_MS = 50;
 
-/** Processes that would outlive this one. */
-const alive = new Set();
-process.on("exit", () => {
-  for (const child of alive) child.kill();
-});
-
 /** Runs `scenario` and returns its rows. */
-export async function singleRun(scenario, packageName, binary, isQuick) {
-  const children = [];
-  const own = (child) => {
-    children.push(child);
-    alive.add(child);
-    return child;
-  };
-  const run = async () => {
+export function singleRun(scenario, packageName, binary, isQuick) {
+  return withProcesses(DEADLINE_MS, async (own) => {
     const server = own(new ServerProcess(packageName, scenario.server ?? {}, scenario.isOnOneCore));
     await server.listening();
     const load = own(new LoadProcess(binary, server.port, scenario.load, scenario.isOnOneCore));
@@ -33,20 +22,7 @@ export async function singleRun(scenario, packageName, binary, isQuick) {
     await sleep(SURPLUS_MS);
     await load.quit();
     return rows;
-  };
-  let timer;
-  const deadline = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done in ${DEADLINE_MS} ms`)), DEADLINE_MS);
   });
-  try {
-    return await Promise.race([run(), deadline]);
-  } finally {
-    clearTimeout(timer);
-    for (const child of children) {
-      child.kill();
-      alive.delete(child);
-    }
-  }
 }
 
 /**

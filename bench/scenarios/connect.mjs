@@ -1,7 +1,7 @@
 // Connections that come and go: over WebSocket alone, and by polling with an upgrade, as a browser
 // makes them. Each opens, joins the main namespace and closes; the server must have seen it all.
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { seen } from "../runner/seen.mjs";
 import { cpuRow, measure } from "../runner/single-run.mjs";
 
 /** The last disconnections may reach the application a moment after their client's stream ended. */
@@ -12,25 +12,10 @@ async function connect(processes, { atATime, warmUp, units }, countsAsUpgrade) {
   await measure(processes, { units: warmUp });
   const measured = await measure(processes, { units });
   const connections = warmUp + units;
-  await seen(processes.server, {
-    connections,
-    disconnections: connections,
-    upgrades: countsAsUpgrade ? connections : 0,
-  });
+  const upgrades = countsAsUpgrade ? connections : 0;
+  const expected = { connections, disconnections: connections, upgrades };
+  await seen(processes.server, expected, LAST_DISCONNECTIONS_MS);
   return measured;
-}
-
-async function seen(server, expected) {
-  const deadline = Date.now() + LAST_DISCONNECTIONS_MS;
-  for (;;) {
-    const counts = await server.counts();
-    const wrong = Object.keys(expected).find((name) => counts[name] !== expected[name]);
-    if (wrong === undefined) return;
-    if (Date.now() > deadline) {
-      throw new Error(`the server saw ${counts[wrong]} ${wrong}, not ${expected[wrong]}`);
-    }
-    await sleep(20);
-  }
 }
 
 export const connectWs = {
