@@ -57,8 +57,13 @@ export interface BroadcastTarget {
   exceptMembers: number[];
 }
 
-/** By the name of a policy its number in {@link CommandWriter.budget}. */
-const POLICIES: readonly OutboxPolicy[] = ["stalled", "disconnect", "drop-volatile", "drop-oldest"];
+/** All policies; the place of one is its number in {@link CommandWriter.budget}. */
+export const OUTBOX_POLICIES: readonly OutboxPolicy[] = [
+  "stalled",
+  "disconnect",
+  "drop-volatile",
+  "drop-oldest",
+];
 
 /** The numbers of the kinds. */
 export const KIND = {
@@ -291,7 +296,7 @@ export class CommandWriter extends CommandBuffer {
 
   /** Replaces the default budget of a session's outbox. */
   budget(slot: number, maxBytes: number, policy: OutboxPolicy): void {
-    this.three(KIND.budget, slot, byteLimit(maxBytes), POLICIES.indexOf(policy));
+    this.three(KIND.budget, slot, byteLimit(maxBytes), OUTBOX_POLICIES.indexOf(policy));
   }
 
   /** Chooses which frames of the peer are told (`FRAME`), and whether the stream is read at all. */

@@ -5,6 +5,8 @@
  * the rate is even, and clients of servers that are drained at the same time do not fall into step.
  */
 import type { Socket as EngineSocket } from "./engine";
+import { LONGEST_DELAY_MS } from "./engine/options";
+import { throwApart } from "./throw-apart";
 
 /** Options of {@link Server.drain}. */
 export interface DrainOptions {
@@ -18,8 +20,6 @@ export interface DrainOptions {
 }
 
 const DEFAULT_OVER_MS = 10_000;
-/** setTimeout's longest delay. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
 /** RFC 6455 section 5.5: a control frame has 125 bytes, two of which are the code. */
 const MAX_REASON_BYTES = 123;
 /** How long a session may take to end after its goodbye: a polling client has to come once more to hear it. In milliseconds. */
@@ -88,9 +88,7 @@ export function drainSessions(
         try {
           sayGoodbye(session);
         } catch (error) {
-          process.nextTick(() => {
-            throw error;
-          });
+          throwApart(error);
         }
       }
       if (open > 0) {

@@ -17,6 +17,7 @@ import {
   loadBinding,
   type PacketPrefix,
 } from "./native";
+import { throwApart } from "./throw-apart";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
 export type { Counters } from "./native";
@@ -226,10 +227,7 @@ export class Link {
         try {
           runApart(listener, undefined);
         } catch (error) {
-          // A user's listener: the others are told all the same.
-          process.nextTick(() => {
-            throw error;
-          });
+          throwApart(error); // a user's listener: the others are told all the same
         }
       }
     }

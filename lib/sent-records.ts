@@ -5,6 +5,7 @@
  */
 import type { Stretch } from "./command-buffer";
 import { BINARY, COMPRESS, KIND, VOLATILE } from "./commands";
+import { DIGIT_ZERO } from "./engine/payload";
 import type { TurnBroadcast } from "./link";
 
 /** A packet as it was given to the core. */
@@ -102,7 +103,7 @@ function addControl(
 ): void {
   const at = (word + 5) << 2;
   packets.push({
-    digit: (words[word + 3] as number) - 0x30,
+    digit: (words[word + 3] as number) - DIGIT_ZERO,
     data: buffer.utf8Slice(at, at + (words[word + 4] as number)),
     compress: (flags & COMPRESS) !== 0,
   });

@@ -1,6 +1,6 @@
 /**
  * The addresses of accepted sockets. Those of IPv4, written as IPv6 or not, are read from the descriptor; everything else is asked of Node,
- * which makes an object of three properties for each answer: 8 µs for each end, here 1.
+ * which makes an object of three properties for each answer: with clients that came and went these took a tenth of the JavaScript thread.
  */
 import { Socket as NetSocket } from "node:net";
 import { localOf, peerOf } from "../link";

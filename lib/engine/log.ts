@@ -10,7 +10,7 @@ import type { CloseReason } from "../link";
 import { switchOf } from "../log-switch";
 import type { StreamCarrier } from "./carrier";
 import type { TransportName } from "./options";
-import { PACKET_TYPES } from "./payload";
+import { DIGIT_ZERO, PACKET_TYPES } from "./payload";
 import type { PollingTransport } from "./polling";
 import type { Session } from "./session";
 import type { Transport, TransportState } from "./transports";
@@ -36,7 +36,6 @@ const BARE_PAYLOADS = new Set<string | Buffer>(["6", "1", "6\x1e1", "1:6", "1:1"
 
 /** Packets that the core takes over a WebSocket without a word: they say nothing to a server. */
 const IDLE_PACKETS = new Set<string | undefined>(["open", "close", "upgrade", "noop"]);
-const DIGIT_ZERO = 0x30;
 
 /** What a transport is known by. The object that users see may never be made for a stream. */
 type LoggedTransport = StreamCarrier | PollingTransport;

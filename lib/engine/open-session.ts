@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
+import { throwApart } from "../throw-apart";
 import { type Carrier, carry, isAlive } from "./carrier";
 import { abortHandshake, ERRORS, type ErrorCallback } from "./errors";
 import {
@@ -134,9 +135,7 @@ export async function openSession(
       return open(id, refuse);
     } catch (error) {
       // A listener of the headers, which engine.io emits outside of its asynchronous handshake: the error is uncaught, no rejection.
-      process.nextTick(() => {
-        throw error;
-      });
+      throwApart(error);
       return undefined;
     }
   }

@@ -7,6 +7,7 @@
 import type { IncomingMessage } from "node:http";
 import { serialize } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
+import { OUTBOX_POLICIES } from "../commands";
 import { WebSocketGate } from "./websocket-gate";
 
 /** Names of transports that a client may ask for. */
@@ -147,7 +148,7 @@ export type EngineOptions = ServerOptions &
   >;
 
 /** setTimeout's longest delay; engine.io's own timers fire at once beyond it. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
+export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 /** A garbage collection may take as long. */
 const SHORTEST_STALL_MS = 10;
 /** socket.io compresses nothing shorter, in bytes. */
@@ -155,8 +156,6 @@ export const COMPRESSION_THRESHOLD = 1024;
 
 /** What may wait for a client unless the option says otherwise, in bytes. */
 export const MAX_OUTBOX_BYTES = 64 * 1024 * 1024;
-
-const POLICIES: readonly unknown[] = ["stalled", "disconnect", "drop-volatile", "drop-oldest"];
 
 const TRANSPORT_NAMES: readonly string[] = ["polling", "websocket", "webtransport"];
 
@@ -217,8 +216,8 @@ function outboxOptions(given: OutboxOptions): OutboxOptions {
     throw invalid("outbox", "an object with maxBytes and policy", given);
   }
   const { maxBytes = MAX_OUTBOX_BYTES, policy = "stalled" } = given;
-  if (!POLICIES.includes(policy)) {
-    throw invalid("outbox.policy", POLICIES.join(", "), policy);
+  if (!OUTBOX_POLICIES.includes(policy)) {
+    throw invalid("outbox.policy", OUTBOX_POLICIES.join(", "), policy);
   }
   return { ...given, maxBytes: size("outbox.maxBytes", maxBytes), policy };
 }

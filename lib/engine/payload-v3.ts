@@ -4,7 +4,7 @@
  *
  * The packets before an undecodable one are delivered, except that bytes which cannot be taken apart are nothing but one such packet.
  */
-import { deliverPacket, PACKET_TYPES, type PacketReceiver } from "./payload";
+import { DIGIT_ZERO, deliverPacket, PACKET_TYPES, type PacketReceiver } from "./payload";
 
 const COLON = ":";
 const LETTER_B = "b";
@@ -105,8 +105,6 @@ function deliverText(packet: string, receiver: PacketReceiver): boolean {
   deliverBinary(type, Buffer.from(packet.slice(2), "base64"), receiver);
   return true;
 }
-
-const DIGIT_ZERO = 0x30;
 
 /** engine.io has no type for a number that stands for none, and so nobody heeds the packet. */
 function deliverBinary(type: number | undefined, data: Buffer, receiver: PacketReceiver): void {

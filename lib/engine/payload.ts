@@ -29,7 +29,8 @@ export interface Packet {
 }
 
 const SEPARATOR = "\x1e";
-const DIGIT_ZERO = 0x30;
+/** A packet type is written as a digit; its place in {@link PACKET_TYPES} is what comes after this one. */
+export const DIGIT_ZERO = 0x30;
 const MESSAGE = 4;
 const LETTER_B = 0x62;
 

@@ -15,7 +15,7 @@ import * as log from "./log";
 import { contentOf } from "./message";
 import { MAX_OUTBOX_BYTES, type TransportName } from "./options";
 import type { Outgoing } from "./outgoing";
-import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
+import { DIGIT_ZERO, PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import { PollingTransport } from "./polling";
 import { SessionBase } from "./session-base";
 import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
@@ -42,8 +42,6 @@ const TRANSPORT_CLOSED = FIRST_FREE_BIT << 4;
 
 /** The core's text for it; an error of the session, not of its transport. */
 const INVALID_HEARTBEAT = "invalid heartbeat direction";
-
-const DIGIT_ZERO = 0x30;
 
 /** Tells who listens to the transport itself of a packet, after the session's own listeners. */
 export function tellTransport(transport: Transport | undefined, packet: Packet): void {

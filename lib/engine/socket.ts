@@ -11,7 +11,7 @@ import { peerEnd } from "./endpoint";
 import { logSending, logsWrites } from "./log";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
-import { PACKET_TYPES, type Packet, type PacketType } from "./payload";
+import { DIGIT_ZERO, PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import type { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
 import type { Server } from "./server";
@@ -19,8 +19,6 @@ import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
 import { packetOfSent, readWaiting, unknownPacket, type WaitingInCore } from "./waiting-packets";
 import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
-
-const DIGIT_ZERO = 0x30;
 
 /** Options of {@link Socket.send}. */
 export interface SendOptions {

@@ -242,7 +242,7 @@ impl Shard {
         self.settle(slot, &mut events);
         self.stepping = None;
         if events.polled_bytes > 0
-            && let Some(Some(state)) = self.links.get(owner as usize)
+            && let Some(state) = state_of(&self.links, owner)
         {
             state.tally.bytes_sent.add(events.polled_bytes as u64);
         }
@@ -259,7 +259,7 @@ impl Shard {
                 let owner = session.owner();
                 if events.has_failed
                     && self.slots.pending(slot) > 0
-                    && let Some(Some(state)) = self.links.get(owner as usize)
+                    && let Some(state) = state_of(&self.links, owner)
                 {
                     state.tally.slow_clients_ended.add(1);
                 }
@@ -281,7 +281,7 @@ impl Shard {
                 continue;
             }
             if session.is_held_up() {
-                if let Some(Some(state)) = self.links.get(session.owner() as usize) {
+                if let Some(state) = state_of(&self.links, session.owner()) {
                     session.hold(state.link.ledger(), self.now);
                 }
                 session.keep_to_budget(self.now, events);
@@ -388,9 +388,14 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is kept for the link of this number.
+fn state_of(links: &[Option<LinkState>], owner: u32) -> Option<&LinkState> {
+    links.get(owner as usize)?.as_ref()
+}
+
 /// The link of this number.
 fn link_of(links: &[Option<LinkState>], owner: u32) -> Option<Arc<Link>> {
-    links.get(owner as usize)?.as_ref().map(|state| Arc::clone(&state.link))
+    state_of(links, owner).map(|state| Arc::clone(&state.link))
 }
 
 #[cfg(test)]

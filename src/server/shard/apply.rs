@@ -32,6 +32,7 @@ use crate::server::event::deferred;
 use crate::server::link::Link;
 use crate::server::shard::LinkState;
 use crate::server::shard::Shard;
+use crate::server::shard::state_of;
 use crate::server::slots::Slots;
 use crate::server::step::StepEvents;
 use crate::server::tally::Tally;
@@ -233,7 +234,7 @@ impl Shard {
     fn count_broadcast(&self, owner: u32) {
         if self.index == 0 {
             self.gauges.broadcasts.increment();
-            if let Some(Some(state)) = self.links.get(owner as usize) {
+            if let Some(state) = state_of(&self.links, owner) {
                 state.tally.broadcasts.add(1);
             }
         }
@@ -306,7 +307,7 @@ impl Shard {
 
     /// Whether the sessions of a link are told for its log.
     pub(super) fn is_logged(&self, owner: u32) -> bool {
-        matches!(self.links.get(owner as usize), Some(Some(state)) if state.is_logged)
+        state_of(&self.links, owner).is_some_and(|state| state.is_logged)
     }
 
     fn rooms_mut(&mut self, owner: u32) -> Option<&mut Rooms> {

@@ -24,6 +24,7 @@ use crate::server::link::Accept;
 use crate::server::link::AcceptStream;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
+use crate::server::shard::state_of;
 use crate::server::step::StepEvents;
 use crate::server::timers::Timer;
 
@@ -116,7 +117,7 @@ impl Shard {
                 let byte_count = bytes.len() as u64;
                 let queued = self
                     .step(slot, |session, now, events| session.receive(conn, bytes, now, events));
-                let Some(Some(state)) = self.links.get(owner as usize) else { return };
+                let Some(state) = state_of(&self.links, owner) else { return };
                 state.tally.bytes_received.add(byte_count);
                 state.tally.packets_received.add(queued.messages.into());
                 if let Some(connection) = self.connections.connection_mut(conn) {
@@ -194,7 +195,7 @@ impl Shard {
             // A stream that is broken says so again.
             None => false,
             Some(taken) => {
-                let Some(Some(state)) = self.links.get(connection.owner as usize) else {
+                let Some(state) = state_of(&self.links, connection.owner) else {
                     return true;
                 };
                 before.count_taken(&websocket.outbox, &state.tally);
@@ -256,7 +257,7 @@ impl Shard {
         }
         let before = Waiting::in_outbox(&websocket.outbox);
         let Ok(notified) = connection.flush(websocket, writer) else { return false };
-        if let Some(Some(state)) = self.links.get(connection.owner as usize) {
+        if let Some(state) = state_of(&self.links, connection.owner) {
             before.count_taken(&websocket.outbox, &state.tally);
         }
         if notified > 0 {
