@@ -45,9 +45,12 @@ export function isBinaryPacket(text: string): boolean {
 
 /** Packets to text and attachments. */
 export class Encoder extends NpmEncoder {
+  private readonly transform: JsonTransform | undefined;
+
   /** @param transform given to `JSON.stringify` */
-  constructor(private readonly transform?: JsonTransform) {
+  constructor(transform?: JsonTransform) {
     super(transform);
+    this.transform = transform;
   }
 
   /**

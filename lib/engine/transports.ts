@@ -159,11 +159,11 @@ export class WebSocketTransport extends StreamTransport {
   /** The user has closed or terminated the WebSocket; the core does not know that yet. */
   private isClosing = false;
 
-  constructor(
-    session: Session,
-    readonly carrier: Carrier,
-  ) {
+  readonly carrier: Carrier;
+
+  constructor(session: Session, carrier: Carrier) {
     super(session);
+    this.carrier = carrier;
   }
 
   override get readyState(): TransportState {

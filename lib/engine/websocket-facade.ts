@@ -80,11 +80,13 @@ export class WebSocketFacade extends WebSocketEvents {
   private closeCode = ABNORMAL;
   private closeReason: Buffer = EMPTY;
 
-  constructor(
-    private readonly session: Session,
-    private readonly transport: WebSocketTransport,
-  ) {
+  private readonly session: Session;
+  private readonly transport: WebSocketTransport;
+
+  constructor(session: Session, transport: WebSocketTransport) {
     super();
+    this.session = session;
+    this.transport = transport;
   }
 
   get readyState(): number {

@@ -14,8 +14,11 @@ export class WebSocketGate extends EventEmitter {
   isClosed = false;
 
   /** How offers of compression are answered, as the option was when the gate was made; undefined refuses none and accepts none. */
-  constructor(readonly deflate: DeflateOptions | undefined) {
+  readonly deflate: DeflateOptions | undefined;
+
+  constructor(deflate: DeflateOptions | undefined) {
     super();
+    this.deflate = deflate;
   }
 
   /** Accepts no more; what is open stays. */

@@ -310,11 +310,11 @@ class WebTransportCarrier implements StreamCarrier {
 export class WebTransport extends StreamTransport {
   readonly name = "webtransport";
 
-  constructor(
-    session: Session,
-    readonly carrier: StreamCarrier,
-  ) {
+  readonly carrier: StreamCarrier;
+
+  constructor(session: Session, carrier: StreamCarrier) {
     super(session);
+    this.carrier = carrier;
   }
 }
 

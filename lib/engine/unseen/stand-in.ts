@@ -38,8 +38,11 @@ export class StandIn extends NetSocket {
   /** It was made when the original had closed, and been told of, long before. */
   private readonly isLate: boolean;
 
-  constructor(private readonly source: StandInSource) {
+  private readonly source: StandInSource;
+
+  constructor(source: StandInSource) {
     super({ allowHalfOpen: true });
+    this.source = source;
     this.on("error", destroyOnError); // as on the original: a user who destroys it with an error does not end the process
     this.isLate = source.hasEnded;
     const socket = this as unknown as OpenSocket;
