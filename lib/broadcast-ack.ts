@@ -8,6 +8,7 @@ import type { Adapter, BroadcastOptions, SocketId } from "socket.io-adapter";
 import type { OperatorFlags } from "./broadcast-operator";
 import { switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
+import * as own from "./own";
 import type { Packet } from "./parser";
 
 const debug = debugModule("socket.io:broadcast-operator");
@@ -79,9 +80,9 @@ export function collectAcks(
 
 /** Wherever the adapter has left its callback. */
 function forgetAck(nsp: Namespace, id: number): void {
-  nsp._broadcastAcks.forget(id);
+  nsp[own.broadcastAcks].forget(id);
   for (const socket of nsp.sockets.values()) {
-    socket._forgetAck(id);
+    socket[own.forgetAck](id);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Adapter, BroadcastFlags, BroadcastOptions, Room, SocketId } from "socket.io-adapter";
 import { collectAcks } from "./broadcast-ack";
+import * as own from "./own";
 import { type Packet, PacketType } from "./parser";
 import { type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
@@ -88,17 +89,17 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
 
   /** Whether the event may be compressed; true if never said. */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
-    return this.withFlags({ compress });
+    return this[own.withFlags]({ compress });
   }
 
   /** Clients that cannot take the event now, because something was just sent to them or their network is slow, do not get it. */
   get volatile(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.withFlags({ volatile: true });
+    return this[own.withFlags]({ volatile: true });
   }
 
   /** Only sockets that are connected to this very server, in a cluster of several. */
   get local(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.withFlags({ local: true });
+    return this[own.withFlags]({ local: true });
   }
 
   /**
@@ -110,7 +111,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
    * });
    */
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
-    return this.withFlags({ timeout }) as any;
+    return this[own.withFlags]({ timeout }) as any;
   }
 
   /**
@@ -127,11 +128,11 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
     const data: any[] = [ev, ...args];
     const packet = { type: PacketType.EVENT, data } as Packet;
     if (typeof data[data.length - 1] !== "function") {
-      this.adapter.broadcast(packet, this.target());
+      this.adapter.broadcast(packet, this[own.target]());
       return true;
     }
     const ack = data.pop();
-    collectAcks(this.adapter, packet, this.target(), (error, responses) =>
+    collectAcks(this.adapter, packet, this[own.target](), (error, responses) =>
       ack.call(this, error, responses),
     );
     return true;
@@ -178,7 +179,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
    * }
    */
   fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
-    return this.adapter.fetchSockets(this.target()).then((sockets) =>
+    return this.adapter.fetchSockets(this[own.target]()).then((sockets) =>
       sockets.map((socket) =>
         // A socket of this server has a `server`, the details of a remote one have not.
         socket.server
@@ -190,12 +191,12 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
 
   /** Makes the chosen sockets join one or more rooms. */
   socketsJoin(room: Room | Room[]): void {
-    this.adapter.addSockets(this.target(), Array.isArray(room) ? room : [room]);
+    this.adapter.addSockets(this[own.target](), Array.isArray(room) ? room : [room]);
   }
 
   /** Makes the chosen sockets leave one or more rooms. */
   socketsLeave(room: Room | Room[]): void {
-    this.adapter.delSockets(this.target(), Array.isArray(room) ? room : [room]);
+    this.adapter.delSockets(this[own.target](), Array.isArray(room) ? room : [room]);
   }
 
   /**
@@ -204,14 +205,14 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
    * @param close whether to close their sessions too
    */
   disconnectSockets(close = false): void {
-    this.adapter.disconnectSockets(this.target(), close);
+    this.adapter.disconnectSockets(this[own.target](), close);
   }
 
-  private target(): BroadcastOptions {
+  private [own.target](): BroadcastOptions {
     return { rooms: this.rooms, except: this.exceptRooms, flags: this.flags };
   }
 
-  private withFlags(flags: OperatorFlags): BroadcastOperator<EmitEvents, SocketData> {
+  private [own.withFlags](flags: OperatorFlags): BroadcastOperator<EmitEvents, SocketData> {
     return new BroadcastOperator(this.adapter, this.rooms, this.exceptRooms, {
       ...this.flags,
       ...flags,

@@ -1,4 +1,5 @@
 /** The part of a socket that lets users see every event, whatever its name: incoming ones (`onAny`) and outgoing ones (`onAnyOutgoing`). */
+import * as own from "./own";
 import { type EventsMap, StrictEventEmitter } from "./typed-events";
 
 type Listener = (...args: any[]) => void;
@@ -55,7 +56,7 @@ export abstract class CatchAllEmitter<
   onAnyOutgoing(listener: Listener): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.push(listener);
-    this._reachChanged();
+    this[own.reachChanged]();
     return this;
   }
 
@@ -63,14 +64,14 @@ export abstract class CatchAllEmitter<
   prependAnyOutgoing(listener: Listener): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.unshift(listener);
-    this._reachChanged();
+    this[own.reachChanged]();
     return this;
   }
 
   /** Removes a listener, or all of them. */
   offAnyOutgoing(listener?: Listener): this {
     this._anyOutgoingListeners = without(this._anyOutgoingListeners, listener);
-    this._reachChanged();
+    this[own.reachChanged]();
     return this;
   }
 
@@ -81,21 +82,21 @@ export abstract class CatchAllEmitter<
 
   /** Tells the outgoing listeners of a packet. Called by the socket and by adapters, for each packet that is sent to the client. */
   notifyOutgoingListeners(packet: { data?: any }): void {
-    if (this._hasOutgoingListeners) {
+    if (this[own.hasOutgoingListeners]) {
       callEach(this.listenersAnyOutgoing(), this, packet.data);
     }
   }
 
   /** Whether somebody sees what is sent to the client. */
-  get _hasOutgoingListeners(): boolean {
+  get [own.hasOutgoingListeners](): boolean {
     return this._anyOutgoingListeners !== undefined && this._anyOutgoingListeners.length > 0;
   }
 
   /** Called when a broadcast has to come by, or no longer has to, because somebody wants to see it. */
-  abstract _reachChanged(): void;
+  abstract [own.reachChanged](): void;
 
   /** Tells the incoming listeners of an event; false when there are none. */
-  protected notifyAnyListeners(event: unknown[]): boolean {
+  protected [own.notifyAnyListeners](event: unknown[]): boolean {
     if (!this._anyListeners?.length) {
       return false;
     }

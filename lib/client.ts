@@ -1,7 +1,7 @@
 /**
  * One Engine.IO session as the socket.io layer sees it: its sockets, one per namespace, what is written to it and what comes from it.
  *
- * The session may be our own (`conn._slot` is a number) or one of any engine with engine.io's API. To our own packets go straight to the
+ * The session may be our own (it has a slot in the core) or one of any engine with engine.io's API. To our own packets go straight to the
  * core, unless somebody watches what is written; else they go through `conn.write`. There is one client per connection, so what few
  * clients need is made when it is needed: the Maps of sockets with the second namespace, the decoder with the first attachment.
  */
@@ -11,10 +11,12 @@ import { COMPRESS, VOLATILE } from "./commands";
 import { packetQueue, queueAlone } from "./delivery";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
+import * as inEngine from "./engine/in-engine";
 import { expendableFlag } from "./expendable";
 import type { HandshakeRequest } from "./handshake";
 import { refreshSwitches, switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
+import * as own from "./own";
 import {
   Decoder,
   decodePacket,
@@ -46,7 +48,9 @@ const foreignClients = new WeakMap<EngineSocket, AnyClient>();
 
 /** The client of a session, if it has one. */
 export function clientOf(conn: EngineSocket): AnyClient | undefined {
-  return conn._slot === undefined ? foreignClients.get(conn) : clients[conn._slot];
+  return conn[inEngine.slot] === undefined
+    ? foreignClients.get(conn)
+    : clients[conn[inEngine.slot]];
 }
 
 type AnyClient = Client<any, any, any, any>;
@@ -64,10 +68,10 @@ export class Client<
   /** Closes the session when no namespace is joined in time. */
   private connectTimeout: NodeJS.Timeout | undefined;
   /** The only socket, as long as there is one and nobody has asked for the Maps. */
-  private only: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined;
-  private socketsById: Map<string, Socket> | undefined;
-  private socketsByNamespace: Map<string, Socket> | undefined;
-  private ownDecoder: Decoder | undefined;
+  private [own.only]: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined;
+  private [own.socketsById]: Map<string, Socket> | undefined;
+  private [own.socketsByNamespace]: Map<string, Socket> | undefined;
+  private [own.decoder]: Decoder | undefined;
 
   constructor(
     server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
@@ -77,10 +81,10 @@ export class Client<
     this.conn = conn;
     this.encoder = server.encoder as Encoder;
     this.connectTimeout = undefined;
-    this.only = undefined;
-    this.socketsById = undefined;
-    this.socketsByNamespace = undefined;
-    this.ownDecoder = server._parser.Decoder === Decoder ? undefined : this.makeDecoder();
+    this[own.only] = undefined;
+    this[own.socketsById] = undefined;
+    this[own.socketsByNamespace] = undefined;
+    this[own.decoder] = server._parser.Decoder === Decoder ? undefined : this[own.makeDecoder]();
     this.setup();
   }
 
@@ -95,34 +99,34 @@ export class Client<
   }
 
   /** What can be read of that request: our own engine makes the request itself only when somebody asks for it. */
-  get _requestFacts(): HandshakeRequest {
+  get [own.requestFacts](): HandshakeRequest {
     const { conn } = this;
-    return conn._slot === undefined ? conn.request : conn._requestFacts;
+    return conn[inEngine.slot] === undefined ? conn.request : conn[inEngine.requestFacts];
   }
 
   /** Connected sockets by id. */
   get sockets(): Map<string, Socket> {
-    return this.maps().byId;
+    return this[own.maps]().byId;
   }
 
   /** Connected sockets by the name of their namespace. */
   get nsps(): Map<string, Socket> {
-    return this.maps().byNamespace;
+    return this[own.maps]().byNamespace;
   }
 
   /** Decodes what the session delivers, unless that is plain text for the default parser, which needs no decoder. */
   get decoder(): Decoder {
-    this.ownDecoder ??= this.makeDecoder();
-    return this.ownDecoder;
+    this[own.decoder] ??= this[own.makeDecoder]();
+    return this[own.decoder];
   }
 
   /** The connected socket of a namespace. */
-  _socketOf(namespace: string): Socket | undefined {
-    const { only } = this;
+  [own.socketOf](namespace: string): Socket | undefined {
+    const { [own.only]: only } = this;
     if (only !== undefined) {
       return only.nsp.name === namespace ? (only as unknown as Socket) : undefined;
     }
-    return this.socketsByNamespace?.get(namespace);
+    return this[own.socketsByNamespace]?.get(namespace);
   }
 
   /** Connects to a namespace, or tells the client that there is none of that name. */
@@ -150,7 +154,7 @@ export class Client<
   doConnect(name: string, auth: Record<string, unknown>): void {
     const nsp = this.server.of(name);
     nsp._add(this, auth, (socket) => {
-      this.add(socket, nsp);
+      this[own.add](socket, nsp);
       clearTimeout(this.connectTimeout);
       this.connectTimeout = undefined;
     });
@@ -158,28 +162,28 @@ export class Client<
 
   /** Disconnects all sockets and closes the session after what was sent. */
   _disconnect(): void {
-    for (const socket of this.list()) {
+    for (const socket of this[own.list]()) {
       socket.disconnect();
     }
-    this.clear();
+    this[own.clear]();
     this.close();
   }
 
   /** Disconnects all sockets as the end of the server does, and leaves it to the caller to close the session. */
-  _leave(description: string): void {
-    for (const socket of this.list()) {
+  [own.leave](description: string): void {
+    for (const socket of this[own.list]()) {
       socket._onclose("server shutting down", description);
     }
   }
 
   /** Forgets a socket. */
   _remove(socket: Socket<any, any, any, any>): void {
-    if (this.only !== undefined && this.only.id === socket.id) {
-      this.only = undefined;
-    } else if (this.socketsById?.has(socket.id)) {
-      const known = this.socketsById.get(socket.id) as Socket;
-      this.socketsById.delete(socket.id);
-      this.socketsByNamespace?.delete(known.nsp.name);
+    if (this[own.only] !== undefined && this[own.only].id === socket.id) {
+      this[own.only] = undefined;
+    } else if (this[own.socketsById]?.has(socket.id)) {
+      const known = this[own.socketsById].get(socket.id) as Socket;
+      this[own.socketsById].delete(socket.id);
+      this[own.socketsByNamespace]?.delete(known.nsp.name);
     } else {
       debug("ignoring remove for %s", socket.id);
     }
@@ -213,9 +217,9 @@ export class Client<
    */
   writeToEngine(encoded: EncodedPacket, opts: WriteOptions): void {
     const { conn } = this;
-    const slot = conn._slot;
-    if (!(slot >= 0) || conn._observed() || log.isOn || !isSendable(encoded)) {
-      this.writeToConn(encoded, opts);
+    const slot = conn[inEngine.slot];
+    if (!(slot >= 0) || conn[inEngine.observed]() || log.isOn || !isSendable(encoded)) {
+      this[own.writeToConn](encoded, opts);
       return;
     }
     if (conn.readyState !== "open") {
@@ -226,18 +230,18 @@ export class Client<
       (opts.compress === false ? 0 : COMPRESS) |
       expendableFlag(conn.server, encoded);
     if (opts.preEncoded) {
-      conn._commands.multicast(slot, encoded, opts, flags);
+      conn[inEngine.commands].multicast(slot, encoded, opts, flags);
     } else {
       const isOneText = encoded.length === 1 && typeof encoded[0] === "string";
-      conn._commands.send(slot, isOneText ? (encoded[0] as string) : encoded, flags);
+      conn[inEngine.commands].send(slot, isOneText ? (encoded[0] as string) : encoded, flags);
     }
-    conn._stamp(typeof encoded === "string" ? 1 : encoded.length, !opts.volatile);
+    conn[inEngine.stamp](typeof encoded === "string" ? 1 : encoded.length, !opts.volatile);
   }
 
   /** Takes a message of the session. */
   ondata(data: any): void {
     try {
-      if (typeof data === "string" && this.ownDecoder === undefined && !isBinaryPacket(data)) {
+      if (typeof data === "string" && this[own.decoder] === undefined && !isBinaryPacket(data)) {
         this.ondecoded(decodePacket(data));
       } else {
         this.decoder.add(data);
@@ -255,7 +259,7 @@ export class Client<
     if (conn.protocol === 3) {
       ({ name, auth } = splitQuery(name));
     }
-    const socket = this._socketOf(name);
+    const socket = this[own.socketOf](name);
     const { type } = packet;
     if (socket === undefined) {
       if (type === PacketType.CONNECT) {
@@ -263,7 +267,7 @@ export class Client<
         return;
       }
     } else if (type !== PacketType.CONNECT && type !== PacketType.CONNECT_ERROR) {
-      if (conn._slot === undefined) {
+      if (conn[inEngine.slot] === undefined) {
         refreshSwitches(); // an engine that is not ours has no batches
         queueAlone(socket, packet);
       } else {
@@ -277,7 +281,7 @@ export class Client<
 
   /** Tells the sockets of an error and closes the session. */
   onerror(error: Error): void {
-    for (const socket of this.list()) {
+    for (const socket of this[own.list]()) {
       socket._onerror(error);
     }
     this.conn.close();
@@ -288,31 +292,31 @@ export class Client<
     debug("client close with reason %s", reason);
     packetQueue.seal();
     this.destroy();
-    for (const socket of this.list()) {
+    for (const socket of this[own.list]()) {
       socket._onclose(reason, description);
     }
-    this.clear();
+    this[own.clear]();
     abandonUndecided(this);
-    this.ownDecoder?.destroy();
+    this[own.decoder]?.destroy();
   }
 
   /** Called by our own engine before `conn.request` is replaced. */
-  beforeRequestReplaced(): void {
-    for (const socket of this.list()) {
-      socket._buildHandshake();
+  [inEngine.beforeRequestReplaced](): void {
+    for (const socket of this[own.list]()) {
+      socket[own.buildHandshake]();
     }
   }
 
   /** Called by our own engine when somebody begins to watch what is written to the session. */
-  onWritesWatched(): void {
-    for (const socket of this.list()) {
-      socket._reachChanged();
+  [inEngine.onWritesWatched](): void {
+    for (const socket of this[own.list]()) {
+      socket[own.reachChanged]();
     }
   }
 
   private setup(): void {
     const { conn } = this;
-    if (conn._slot === undefined) {
+    if (conn[inEngine.slot] === undefined) {
       this.ondata = this.ondata.bind(this);
       this.onerror = this.onerror.bind(this);
       this.onclose = this.onclose.bind(this);
@@ -321,12 +325,12 @@ export class Client<
       conn.on("error", this.onerror);
       conn.on("close", this.onclose);
     } else {
-      clients[conn._slot] = this;
-      conn._requestUser = this;
+      clients[conn[inEngine.slot]] = this;
+      conn[inEngine.requestUser] = this;
       listenToSession(conn);
     }
     this.connectTimeout = setTimeout(() => {
-      if (this.only === undefined && !this.socketsByNamespace?.size) {
+      if (this[own.only] === undefined && !this[own.socketsByNamespace]?.size) {
         debug("no namespace joined yet, close the client");
         this.close();
       } else {
@@ -337,22 +341,22 @@ export class Client<
 
   private destroy(): void {
     const { conn } = this;
-    if (conn._slot === undefined) {
+    if (conn[inEngine.slot] === undefined) {
       conn.removeListener("data", this.ondata);
       conn.removeListener("error", this.onerror);
       conn.removeListener("close", this.onclose);
     } else {
-      if (clients[conn._slot] === this) {
-        clients[conn._slot] = undefined;
+      if (clients[conn[inEngine.slot]] === this) {
+        clients[conn[inEngine.slot]] = undefined;
       }
       ignoreSession(conn);
     }
-    this.ownDecoder?.removeListener("decoded", this.ondecoded);
+    this[own.decoder]?.removeListener("decoded", this.ondecoded);
     clearTimeout(this.connectTimeout);
     this.connectTimeout = undefined;
   }
 
-  private makeDecoder(): Decoder {
+  private [own.makeDecoder](): Decoder {
     this.ondecoded = this.ondecoded.bind(this);
     const decoder = new this.server._parser.Decoder() as Decoder;
     decoder.on("decoded", this.ondecoded);
@@ -360,14 +364,14 @@ export class Client<
   }
 
   /** The way of packets that somebody watches, or whose session belongs to another engine. */
-  private writeToConn(encoded: EncodedPacket, opts: WriteOptions): void {
+  private [own.writeToConn](encoded: EncodedPacket, opts: WriteOptions): void {
     const { conn } = this;
     if (opts.volatile && !conn.transport.writable) {
       debug("volatile packet is discarded since the transport is not currently writable");
     } else if (!Array.isArray(encoded)) {
       conn.write(encoded, opts);
-    } else if (encoded.length > 1 && conn._slot >= 0) {
-      conn._writeUnit(encoded, opts);
+    } else if (encoded.length > 1 && conn[inEngine.slot] >= 0) {
+      conn[inEngine.writeUnit](encoded, opts);
     } else {
       for (const part of encoded) {
         conn.write(part, opts);
@@ -375,42 +379,44 @@ export class Client<
     }
   }
 
-  private add(
+  private [own.add](
     socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ): void {
-    if (this.only === undefined && this.socketsById === undefined) {
-      this.only = socket;
+    if (this[own.only] === undefined && this[own.socketsById] === undefined) {
+      this[own.only] = socket;
     } else {
-      const { byId, byNamespace } = this.maps();
+      const { byId, byNamespace } = this[own.maps]();
       byId.set(socket.id, socket as unknown as Socket);
       byNamespace.set(nsp.name, socket as unknown as Socket);
     }
   }
 
   /** The Maps of sockets; from the first call on they hold what `only` held. */
-  private maps(): { byId: Map<string, Socket>; byNamespace: Map<string, Socket> } {
-    this.socketsById ??= new Map();
-    this.socketsByNamespace ??= new Map();
-    const { socketsById: byId, socketsByNamespace: byNamespace } = this;
-    if (this.only !== undefined) {
-      byId.set(this.only.id, this.only as unknown as Socket);
-      byNamespace.set(this.only.nsp.name, this.only as unknown as Socket);
-      this.only = undefined;
+  private [own.maps](): { byId: Map<string, Socket>; byNamespace: Map<string, Socket> } {
+    const byId = this[own.socketsById] ?? new Map<string, Socket>();
+    const byNamespace = this[own.socketsByNamespace] ?? new Map<string, Socket>();
+    this[own.socketsById] = byId;
+    this[own.socketsByNamespace] = byNamespace;
+    const only = this[own.only];
+    if (only !== undefined) {
+      byId.set(only.id, only as unknown as Socket);
+      byNamespace.set(only.nsp.name, only as unknown as Socket);
+      this[own.only] = undefined;
     }
     return { byId, byNamespace };
   }
 
-  private list(): Socket[] {
-    if (this.only !== undefined) {
-      return [this.only as unknown as Socket];
+  private [own.list](): Socket[] {
+    if (this[own.only] !== undefined) {
+      return [this[own.only] as unknown as Socket];
     }
-    return this.socketsById === undefined ? [] : [...this.socketsById.values()];
+    return this[own.socketsById] === undefined ? [] : [...this[own.socketsById].values()];
   }
 
-  private clear(): void {
-    this.only = undefined;
-    this.socketsById?.clear();
+  private [own.clear](): void {
+    this[own.only] = undefined;
+    this[own.socketsById]?.clear();
   }
 }
 

@@ -8,6 +8,7 @@
 import { EventEmitter } from "node:events";
 import debugModule from "debug";
 import { runApart } from "./async-context";
+import * as own from "./own";
 import type { Packet } from "./parser";
 
 const debug = debugModule("socket.io:socket");
@@ -69,12 +70,12 @@ interface Receiver extends EventEmitter {
   readonly connected: boolean;
   _onpacket(packet: Packet): void;
   /** Whether {@link Receiver._onpacket} calls users' code. */
-  _listensAt(packet: Packet): boolean;
+  [own.listensAt](packet: Packet): boolean;
 }
 
 /** From the decoder to the socket. The method is looked up when it is called: libraries replace what it calls. */
 export const packetQueue = new TickQueue<Receiver, Packet>((socket, packet) => {
-  if (socket._listensAt(packet)) {
+  if (socket[own.listensAt](packet)) {
     runApart(socket._onpacket, socket, packet);
   } else {
     socket._onpacket(packet);

@@ -3,8 +3,8 @@
  *
  * A batch is read to its end even when a listener throws: the error goes to Node as an uncaught one, the rest follows in a turn of its own.
  */
-
 import { runApart } from "./async-context";
+import * as inEngine from "./engine/in-engine";
 
 /** Why a session ended, in socket.io's words. */
 export type CloseReason =
@@ -17,30 +17,30 @@ export type CloseReason =
 /** What the core tells a session. */
 export interface SessionSink {
   /** One engine message, without the leading `4`. */
-  onMessage(data: string | Buffer): void;
+  [inEngine.onMessage](data: string | Buffer): void;
   /**
    * The core has ended the session; `description` is `""` when there is none. An end that `isAwaited` waits for the command FINISH: what was
    * sent before that still goes out.
    */
-  onClosed(reason: CloseReason, description: string, isAwaited: boolean): void;
+  [inEngine.onClosed](reason: CloseReason, description: string, isAwaited: boolean): void;
   /** The core has forgotten the session; its slot may be given to another one. */
-  onEnded(): void;
+  [inEngine.onEnded](): void;
   /** Answers a parked poll; bytes are a binary payload of protocol 3. */
-  onRespond(request: number, payload: string | Buffer, compress: boolean): void;
+  [inEngine.onRespond](request: number, payload: string | Buffer, compress: boolean): void;
   /** The candidate sent its probe. */
-  onUpgrading(conn: number): void;
+  [inEngine.onUpgrading](conn: number): void;
   /** The candidate now carries the session. */
-  onUpgraded(conn: number): void;
+  [inEngine.onUpgraded](conn: number): void;
   /** The candidate is gone; the session stays on polling. */
-  onUpgradeFailed(conn: number, failure: number): void;
+  [inEngine.onUpgradeFailed](conn: number, failure: number): void;
   /** The client's half of the heartbeat came over the WebSocket (observed sessions). */
-  onHeartbeat(): void;
+  [inEngine.onHeartbeat](): void;
   /** A packet came over the WebSocket that means nothing to a server (observed sessions). `digit` names its type. */
-  onControl(digit: number, text: string): void;
+  [inEngine.onControl](digit: number, text: string): void;
   /** A ping was sent (observed sessions). */
-  onPingSent(): void;
+  [inEngine.onPingSent](): void;
   /** `count` more units flagged NOTIFY were taken, in order. 0 of a stream: it took too little for a while, and now has taken everything. */
-  onSent(count: number): void;
+  [inEngine.onSent](count: number): void;
 }
 
 /** What the core tells the owner of a stream: the husk of an adopted socket, or a byte bridge. */
@@ -194,7 +194,7 @@ export class EventReader {
     if (kind === EVENT.message) {
       this.receivers
         .session(id)
-        ?.onMessage(this.content(head >> 8, at, this.words[word + 3] as number));
+        ?.[inEngine.onMessage](this.content(head >> 8, at, this.words[word + 3] as number));
     } else if (kind >= EVENT.bridgeWrite && kind <= EVENT.bridgeDestroy) {
       this.dispatchToStream(kind, head >> 8, id, at, word);
     } else if (kind === EVENT.connEnded || kind === EVENT.frame || kind === EVENT.framesSent) {
@@ -224,11 +224,11 @@ export class EventReader {
         const length = this.words[word + 4] as number;
         const text = this.buffer.utf8Slice(at + BYTES + 4, at + BYTES + 4 + length);
         const isAwaited = (flags & CLOSED_AWAITED) !== 0;
-        session.onClosed(REASONS[argument] ?? "transport error", text, isAwaited);
+        session[inEngine.onClosed](REASONS[argument] ?? "transport error", text, isAwaited);
         break;
       }
       case EVENT.ended:
-        session.onEnded();
+        session[inEngine.onEnded]();
         break;
       case EVENT.respond: {
         const length = this.words[word + 4] as number;
@@ -237,29 +237,32 @@ export class EventReader {
           (flags & RESPOND_BINARY) !== 0
             ? this.copy(start, length)
             : this.buffer.utf8Slice(start, start + length);
-        session.onRespond(argument, payload, (flags & RESPOND_COMPRESS) !== 0);
+        session[inEngine.onRespond](argument, payload, (flags & RESPOND_COMPRESS) !== 0);
         break;
       }
       case EVENT.upgrading:
-        session.onUpgrading(argument);
+        session[inEngine.onUpgrading](argument);
         break;
       case EVENT.upgraded:
-        session.onUpgraded(argument);
+        session[inEngine.onUpgraded](argument);
         break;
       case EVENT.upgradeFailed:
-        session.onUpgradeFailed(argument, flags);
+        session[inEngine.onUpgradeFailed](argument, flags);
         break;
       case EVENT.heartbeat:
-        session.onHeartbeat();
+        session[inEngine.onHeartbeat]();
         break;
       case EVENT.control:
-        session.onControl(flags, this.buffer.utf8Slice(at + BYTES, at + BYTES + argument));
+        session[inEngine.onControl](
+          flags,
+          this.buffer.utf8Slice(at + BYTES, at + BYTES + argument),
+        );
         break;
       case EVENT.pingSent:
-        session.onPingSent();
+        session[inEngine.onPingSent]();
         break;
       case EVENT.sent:
-        session.onSent(argument);
+        session[inEngine.onSent](argument);
         break;
     }
   }

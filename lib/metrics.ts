@@ -3,6 +3,7 @@
  * for a session or a request, and by the threads of the core; docs/operations.md has the table of them.
  */
 import type { Server as Engine } from "./engine";
+import * as inEngine from "./engine/in-engine";
 import { type ByTransport, type Closes, type Refusals, Tally } from "./engine/tally";
 import { linkInUse } from "./link";
 import type { CoreMetrics } from "./native";
@@ -112,8 +113,8 @@ export function readMetrics({ engines, namespaces, isDraining }: MetricsSource):
 /** Adds up what the engines have counted. Those that are not ours count nothing. */
 function sumOf(engines: Iterable<Engine>): Tally {
   const sum = new Tally();
-  for (const { _tally } of engines) {
-    for (const [group, numbers] of Object.entries(_tally)) {
+  for (const { [inEngine.tally]: tally } of engines) {
+    for (const [group, numbers] of Object.entries(tally)) {
       const into = sum[group as keyof Tally] as unknown as Record<string, number>;
       for (const [name, number] of Object.entries(numbers as Record<string, number>)) {
         into[name] = (into[name] as number) + number;

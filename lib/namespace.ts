@@ -10,6 +10,7 @@ import { BroadcastAcks } from "./broadcast-ack";
 import { BroadcastOperator, type RemoteSocket } from "./broadcast-operator";
 import type { Client } from "./client";
 import { type Middleware, runMiddlewares } from "./middleware";
+import * as own from "./own";
 import type { Server } from "./server";
 import { Socket } from "./socket";
 import {
@@ -103,7 +104,7 @@ export class Namespace<
   /** Middlewares, in order. */
   readonly _fns: Middleware<Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>[] = [];
   /** What is still to be acknowledged of native broadcasts. */
-  readonly _broadcastAcks = new BroadcastAcks();
+  readonly [own.broadcastAcks] = new BroadcastAcks();
 
   /** Made by `io.of()`. */
   constructor(
@@ -118,7 +119,7 @@ export class Namespace<
 
   /** Makes the adapter, and makes it anew when the server is given another. */
   _initAdapter(): void {
-    this.adapter = this.server._makeAdapter(this);
+    this.adapter = this.server[own.makeAdapter](this);
     Promise.resolve(this.adapter.init()).catch((error) => {
       debug("error while initializing adapter: %s", error);
     });
@@ -142,21 +143,21 @@ export class Namespace<
   to(
     room: Room | Room[],
   ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().to(room);
+    return this[own.operator]().to(room);
   }
 
   /** The same as {@link Namespace.to}. */
   in(
     room: Room | Room[],
   ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().in(room);
+    return this[own.operator]().in(room);
   }
 
   /** Leaves the sockets of a room out: {@link BroadcastOperator.except}. */
   except(
     room: Room | Room[],
   ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().except(room);
+    return this[own.operator]().except(room);
   }
 
   /**
@@ -192,7 +193,7 @@ export class Namespace<
         if (!isDecided) {
           isDecided = true;
           forgetUndecided(client, abandon);
-          this.decide(socket, error, fn);
+          this[own.decide](socket, error, fn);
         }
       });
     });
@@ -209,7 +210,7 @@ export class Namespace<
     runMiddlewares(this._fns, socket, fn);
   }
 
-  private decide(
+  private [own.decide](
     socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     error: ExtendedError | undefined,
     fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
@@ -349,14 +350,14 @@ export class Namespace<
    * @deprecated use {@link Namespace.fetchSockets}
    */
   allSockets(): Promise<Set<SocketId>> {
-    return this.operator().allSockets();
+    return this[own.operator]().allSockets();
   }
 
   /** Whether what is sent may be compressed: {@link BroadcastOperator.compress}. */
   compress(
     compress: boolean,
   ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().compress(compress);
+    return this[own.operator]().compress(compress);
   }
 
   /** Leaves out who cannot take it now: {@link BroadcastOperator.volatile}. */
@@ -364,7 +365,7 @@ export class Namespace<
     DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
     SocketData
   > {
-    return this.operator().volatile;
+    return this[own.operator]().volatile;
   }
 
   /** Only sockets of this very server: {@link BroadcastOperator.local}. */
@@ -372,7 +373,7 @@ export class Namespace<
     DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
     SocketData
   > {
-    return this.operator().local;
+    return this[own.operator]().local;
   }
 
   /** How long acknowledgements may take, in milliseconds: {@link BroadcastOperator.timeout}. */
@@ -382,7 +383,7 @@ export class Namespace<
     DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>,
     SocketData
   > {
-    return this.operator().timeout(timeout);
+    return this[own.operator]().timeout(timeout);
   }
 
   /** The sockets of the namespace, on all servers of the cluster: {@link BroadcastOperator.fetchSockets}. */
@@ -392,12 +393,12 @@ export class Namespace<
 
   /** Makes all sockets join one or more rooms. */
   socketsJoin(room: Room | Room[]): void {
-    this.operator().socketsJoin(room);
+    this[own.operator]().socketsJoin(room);
   }
 
   /** Makes all sockets leave one or more rooms. */
   socketsLeave(room: Room | Room[]): void {
-    this.operator().socketsLeave(room);
+    this[own.operator]().socketsLeave(room);
   }
 
   /**
@@ -406,10 +407,10 @@ export class Namespace<
    * @param close whether to close their sessions too
    */
   disconnectSockets(close = false): void {
-    this.operator().disconnectSockets(close);
+    this[own.operator]().disconnectSockets(close);
   }
 
-  private operator(): BroadcastOperator<
+  private [own.operator](): BroadcastOperator<
     DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
     SocketData
   > {

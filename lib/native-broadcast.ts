@@ -12,10 +12,12 @@ import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket
 import { Client, clientOfSlot } from "./client";
 import { COMPRESS, packetsOf, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
+import * as inEngine from "./engine/in-engine";
 import { expendableFlag } from "./expendable";
 import { currentLink } from "./link";
 import { switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
+import * as own from "./own";
 import type { Packet } from "./parser";
 import { RoomIndex } from "./room-index";
 import { Socket } from "./socket";
@@ -23,7 +25,7 @@ import { Socket } from "./socket";
 /** What the socket tells its adapter, if that has the native fan-out. */
 export interface NativeBroadcaster {
   /** Whether the socket can be left to the core may have changed. */
-  _reachChanged(socket: AnySocket): void;
+  [own.reachChanged](socket: AnySocket): void;
 }
 
 type AnySocket = Socket<any, any, any, any>;
@@ -61,18 +63,18 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
   const OpenBase = Base as unknown as new (nsp: any) => OpenAdapter;
 
   class NativeAdapter extends OpenBase implements NativeBroadcaster {
-    private readonly index = new RoomIndex(this);
+    private readonly [own.index] = new RoomIndex(this);
     /** Connected sockets that are not left to the core, by id. */
-    private readonly served = new Map<SocketId, AnySocket>();
+    private readonly [own.served] = new Map<SocketId, AnySocket>();
     /** Whether the next `_encode` and `apply` are those of npm's `broadcast`. */
-    private isBroadcasting = false;
-    private encoded: EncodedPacket | undefined = undefined;
-    private packetOpts: WriteOptions = {};
+    private [own.isBroadcasting] = false;
+    private [own.encoded]: EncodedPacket | undefined = undefined;
+    private [own.packetOpts]: WriteOptions = {};
 
     override addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
       const socket = this.nsp.sockets?.get(id);
-      if (socket !== undefined && !this.served.has(id) && !this.index.has(id)) {
-        this.admit(socket);
+      if (socket !== undefined && !this[own.served].has(id) && !this[own.index].has(id)) {
+        this[own.admit](socket);
       }
       return super.addAll(id, rooms);
     }
@@ -81,31 +83,31 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     override emit(event: string | symbol, ...args: any[]): boolean {
       if (event === "join-room") {
         const [room, id] = args;
-        this.index.join(id, room);
+        this[own.index].join(id, room);
       }
       return super.emit(event, ...args);
     }
 
     override _del(room: Room, id: SocketId): void {
-      this.index.leave(id, room);
+      this[own.index].leave(id, room);
       super._del(room, id);
       if (!this.rooms.has(room)) {
-        this.index.freeRoom(room);
+        this[own.index].freeRoom(room);
       }
     }
 
     override delAll(id: SocketId): void {
       super.delAll(id);
-      this.dismiss(id);
+      this[own.dismiss](id);
     }
 
     override broadcast(packet: Packet, opts: BroadcastOptions): void {
-      this.isBroadcasting = isUnpatched(this, NativeAdapter.prototype);
+      this[own.isBroadcasting] = isUnpatched(this, NativeAdapter.prototype);
       try {
         super.broadcast(packet, opts);
       } finally {
-        this.isBroadcasting = false;
-        this.encoded = undefined;
+        this[own.isBroadcasting] = false;
+        this[own.encoded] = undefined;
       }
     }
 
@@ -122,12 +124,12 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       const packetOpts = packetOptions(opts);
       packet.nsp = this.nsp.name;
       packet.id = this.nsp._ids++;
-      const encoded = this.encodeFor(packet, packetOpts);
+      const encoded = this[own.encodeFor](packet, packetOpts);
       const receivers = new Set<SocketId>();
       super.apply(opts, (socket) => receivers.add(socket.id));
       const clientCount = receivers.size;
-      this.nsp._broadcastAcks.expect(packet.id, receivers, ack);
-      this.deliver(opts, encoded, packetOpts, (socket) => {
+      this.nsp[own.broadcastAcks].expect(packet.id, receivers, ack);
+      this[own.deliver](opts, encoded, packetOpts, (socket) => {
         socket.notifyOutgoingListeners(packet);
         socket.client.writeToEngine(encoded, packetOpts);
       });
@@ -136,74 +138,76 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
 
     /** Called by npm's `broadcast`, which then calls `apply`. Arguments with a `toJSON` run users' code. */
     override _encode(packet: Packet, packetOpts: WriteOptions): EncodedPacket {
-      if (!this.isBroadcasting) {
+      if (!this[own.isBroadcasting]) {
         return super._encode(packet, packetOpts);
       }
-      this.isBroadcasting = false;
-      const encoded = this.encodeFor(packet, packetOpts);
-      this.encoded = encoded;
-      this.packetOpts = packetOpts;
+      this[own.isBroadcasting] = false;
+      const encoded = this[own.encodeFor](packet, packetOpts);
+      this[own.encoded] = encoded;
+      this[own.packetOpts] = packetOpts;
       return encoded;
     }
 
     override apply(opts: BroadcastOptions, callback: Serve): void {
-      const { encoded, packetOpts } = this;
+      const { [own.encoded]: encoded, [own.packetOpts]: packetOpts } = this;
       if (encoded === undefined) {
         super.apply(opts, callback);
       } else {
-        this.encoded = undefined;
-        this.deliver(opts, encoded, packetOpts, callback);
+        this[own.encoded] = undefined;
+        this[own.deliver](opts, encoded, packetOpts, callback);
       }
     }
 
-    _reachChanged(socket: AnySocket): void {
-      if (this.dismiss(socket.id)) {
-        this.admit(socket);
+    [own.reachChanged](socket: AnySocket): void {
+      if (this[own.dismiss](socket.id)) {
+        this[own.admit](socket);
       }
     }
 
     /** Only who is served in JavaScript has a use for the WebSocket frame that npm's adapter prepares. */
-    private encodeFor(packet: Packet, packetOpts: WriteOptions): EncodedPacket {
-      return this.served.size > 0 ? super._encode(packet, packetOpts) : this.encoder.encode(packet);
+    private [own.encodeFor](packet: Packet, packetOpts: WriteOptions): EncodedPacket {
+      return this[own.served].size > 0
+        ? super._encode(packet, packetOpts)
+        : this.encoder.encode(packet);
     }
 
-    private deliver(
+    private [own.deliver](
       opts: BroadcastOptions,
       encoded: EncodedPacket,
       packetOpts: WriteOptions,
       serve: Serve,
     ): void {
-      const { served } = this;
-      if (!isSendable(encoded) || (served.size > 0 && this.isLoopCheaper(opts))) {
+      const { [own.served]: served } = this;
+      if (!isSendable(encoded) || (served.size > 0 && this[own.isLoopCheaper](opts))) {
         super.apply(opts, serve);
         return;
       }
       for (const [id, socket] of [...served]) {
-        if (this.isTarget(id, opts)) {
+        if (this[own.isTarget](id, opts)) {
           serve(socket);
         }
       }
-      if (this.index.size > 0) {
+      if (this[own.index].size > 0) {
         const flags =
           (packetOpts.volatile ? VOLATILE : 0) |
           (packetOpts.compress === false ? 0 : COMPRESS) |
           expendableFlag(this.nsp.server.engine, encoded);
-        if (this.index.broadcast(opts, encoded, flags)) {
-          this.noteBroadcast(opts, packetsOf(encoded), packetOpts.volatile === true);
+        if (this[own.index].broadcast(opts, encoded, flags)) {
+          this[own.noteBroadcast](opts, packetsOf(encoded), packetOpts.volatile === true);
         }
       }
     }
 
     /** Whether looking at the targets takes less than looking at all that are served. */
-    private isLoopCheaper({ rooms }: BroadcastOptions): boolean {
+    private [own.isLoopCheaper]({ rooms }: BroadcastOptions): boolean {
       let targets = rooms.size > 0 ? 0 : this.sids.size;
       for (const room of rooms) {
         targets += this.rooms.get(room)?.size ?? 0;
       }
-      return targets < this.served.size * 2;
+      return targets < this[own.served].size * 2;
     }
 
-    private isTarget(id: SocketId, { rooms, except }: BroadcastOptions): boolean {
+    private [own.isTarget](id: SocketId, { rooms, except }: BroadcastOptions): boolean {
       const isIn = (room: Room) => this.rooms.get(room)?.has(id) === true;
       return (
         this.sids.has(id) &&
@@ -213,13 +217,17 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     }
 
     /** A native broadcast leaves no mark on the sessions that it reaches, so they ask when their `writable` is read. */
-    private noteBroadcast(opts: BroadcastOptions, packets: number, isVolatile: boolean): void {
+    private [own.noteBroadcast](
+      opts: BroadcastOptions,
+      packets: number,
+      isVolatile: boolean,
+    ): void {
       const { broadcasts } = currentLink();
       if (broadcasts.length < MAX_TURN_BROADCASTS) {
         broadcasts.push({
           reaches: (slot) => {
-            const socket = clientOfSlot(slot)?._socketOf(this.nsp.name);
-            return socket !== undefined && this.isTarget(socket.id, opts);
+            const socket = clientOfSlot(slot)?.[own.socketOf](this.nsp.name);
+            return socket !== undefined && this[own.isTarget](socket.id, opts);
           },
           packets,
           isVolatile,
@@ -229,17 +237,17 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       }
     }
 
-    private admit(socket: AnySocket): void {
+    private [own.admit](socket: AnySocket): void {
       if (mustBeServed(socket)) {
-        this.served.set(socket.id, socket);
+        this[own.served].set(socket.id, socket);
       } else {
-        this.index.add(socket.id, socket.conn._slot);
+        this[own.index].add(socket.id, socket.conn[inEngine.slot]);
       }
     }
 
     /** False when the socket was not known. */
-    private dismiss(id: SocketId): boolean {
-      return this.served.delete(id) || this.index.remove(id);
+    private [own.dismiss](id: SocketId): boolean {
+      return this[own.served].delete(id) || this[own.index].remove(id);
     }
   }
 
@@ -250,9 +258,9 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
 function mustBeServed(socket: AnySocket): boolean {
   const { conn, client } = socket;
   return (
-    !(conn._slot >= 0) ||
-    conn._observed() ||
-    socket._hasOutgoingListeners ||
+    !(conn[inEngine.slot] >= 0) ||
+    conn[inEngine.observed]() ||
+    socket[own.hasOutgoingListeners] ||
     socket.notifyOutgoingListeners !== plain.notifyOutgoingListeners ||
     client.writeToEngine !== plain.writeToEngine
   );
@@ -299,7 +307,7 @@ function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
     adapter.addAll === own.addAll &&
     Socket.prototype.notifyOutgoingListeners === plain.notifyOutgoingListeners &&
     Client.prototype.writeToEngine === plain.writeToEngine &&
-    !adapter.nsp.server.engine?._watchesWrites &&
+    !adapter.nsp.server.engine?.[inEngine.watchesWrites] &&
     !engineLog.isOn &&
     !clientLog.isOn
   );

@@ -8,6 +8,7 @@ import debugModule from "debug";
 import { Adapter, type BroadcastOptions } from "socket.io-adapter";
 import type { RemoteSocket } from "./broadcast-operator";
 import { Namespace } from "./namespace";
+import * as own from "./own";
 import type { Server } from "./server";
 import type {
   DefaultEventsMap,
@@ -73,10 +74,10 @@ export class ParentNamespace<
     }
     this.children.add(child);
     if (server._opts.cleanupEmptyChildNamespaces) {
-      this.removeWhenEmpty(child);
+      this[own.removeWhenEmpty](child);
     }
     server._nsps.set(name, child);
-    server._announceNamespace(child);
+    server[own.announceNamespace](child);
     return child;
   }
 
@@ -90,7 +91,7 @@ export class ParentNamespace<
   }
 
   /** A child goes when its last socket has left, or its only candidate was refused. */
-  private removeWhenEmpty(
+  private [own.removeWhenEmpty](
     child: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ): void {
     const remove = child._remove;

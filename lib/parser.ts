@@ -16,6 +16,7 @@ import {
 } from "socket.io-parser";
 import { extractAttachments, hasBinary, insertAttachments, isBinary } from "./attachments";
 import { switchOf } from "./log-switch";
+import * as own from "./own";
 import { RESERVED_EVENTS } from "./socket-types";
 
 export { isPacketValid, type Packet, PacketType, protocol };
@@ -45,12 +46,12 @@ export function isBinaryPacket(text: string): boolean {
 
 /** Packets to text and attachments. */
 export class Encoder extends NpmEncoder {
-  private readonly transform: JsonTransform | undefined;
+  private readonly [own.transform]: JsonTransform | undefined;
 
   /** @param transform given to `JSON.stringify` */
   constructor(transform?: JsonTransform) {
     super(transform);
-    this.transform = transform;
+    this[own.transform] = transform;
   }
 
   /**
@@ -64,7 +65,7 @@ export class Encoder extends NpmEncoder {
     }
     const { type, data } = packet;
     if ((type !== PacketType.EVENT && type !== PacketType.ACK) || !hasBinary(data)) {
-      return [this.text(`${type}`, packet)];
+      return [this[own.text](`${type}`, packet)];
     }
     const attachments: unknown[] = [];
     const json = extractAttachments(data, attachments);
@@ -72,10 +73,10 @@ export class Encoder extends NpmEncoder {
     const { nsp, id } = packet;
     const { length: count } = attachments;
     const shown = { type: binaryType, nsp, data: json, id, attachments: count };
-    return [this.text(`${binaryType}${count}-`, shown), ...attachments];
+    return [this[own.text](`${binaryType}${count}-`, shown), ...attachments];
   }
 
-  private text(prefix: string, packet: Packet): string {
+  private [own.text](prefix: string, packet: Packet): string {
     const { nsp, id, data } = packet;
     let text = prefix;
     if (nsp && nsp !== "/") {
@@ -85,7 +86,7 @@ export class Encoder extends NpmEncoder {
       text += id;
     }
     if (data !== undefined && data !== null) {
-      text += JSON.stringify(data, this.transform);
+      text += JSON.stringify(data, this[own.transform]);
     }
     if (log.isOn) {
       debug("encoded %j as %s", packet, text);
@@ -96,17 +97,17 @@ export class Encoder extends NpmEncoder {
 
 /** Text and attachments to packets, which are told as `decoded` events. */
 export class Decoder extends NpmDecoder {
-  private readonly maxAttachments: number;
-  private readonly transform: JsonTransform | undefined;
+  private readonly [own.maxAttachments]: number;
+  private readonly [own.transform]: JsonTransform | undefined;
   /** The packet that waits for attachments, and how many. */
-  private pending: { packet: Packet; expected: number; attachments: unknown[] } | undefined;
+  private [own.pending]: { packet: Packet; expected: number; attachments: unknown[] } | undefined;
 
   /** @param options a function for `JSON.parse`, or how many attachments are accepted */
   constructor(options?: DecoderOptions | JsonTransform) {
     super(options);
     const given = typeof options === "function" ? { reviver: options } : options;
-    this.transform = given?.reviver;
-    this.maxAttachments = given?.maxAttachments ?? MAX_ATTACHMENTS;
+    this[own.transform] = given?.reviver;
+    this[own.maxAttachments] = given?.maxAttachments ?? MAX_ATTACHMENTS;
   }
 
   /**
@@ -116,9 +117,9 @@ export class Decoder extends NpmDecoder {
    */
   override add(message: any): void {
     if (typeof message === "string") {
-      this.addText(message);
+      this[own.addText](message);
     } else if (isAttachment(message)) {
-      this.addAttachment(message);
+      this[own.addAttachment](message);
     } else {
       throw new Error(`Unknown type: ${message}`);
     }
@@ -126,25 +127,25 @@ export class Decoder extends NpmDecoder {
 
   /** Forgets a packet that waits for attachments. */
   override destroy(): void {
-    this.pending = undefined;
+    this[own.pending] = undefined;
   }
 
-  private addText(text: string): void {
-    if (this.pending !== undefined) {
+  private [own.addText](text: string): void {
+    if (this[own.pending] !== undefined) {
       throw new Error("got plaintext data when reconstructing a packet");
     }
-    const packet = decodePacket(text, this.maxAttachments, this.transform);
+    const packet = decodePacket(text, this[own.maxAttachments], this[own.transform]);
     const { attachments: expected } = packet;
     if (expected === undefined) {
       this.emitReserved("decoded", packet);
       return;
     }
     packet.type = packet.type === PacketType.BINARY_EVENT ? PacketType.EVENT : PacketType.ACK;
-    this.pending = { packet, expected, attachments: [] };
+    this[own.pending] = { packet, expected, attachments: [] };
   }
 
-  private addAttachment(attachment: unknown): void {
-    const { pending } = this;
+  private [own.addAttachment](attachment: unknown): void {
+    const { [own.pending]: pending } = this;
     if (pending === undefined) {
       throw new Error("got binary data when not reconstructing a packet");
     }
@@ -153,7 +154,7 @@ export class Decoder extends NpmDecoder {
     if (attachments.length === expected) {
       packet.data = insertAttachments(packet.data, attachments);
       delete packet.attachments;
-      this.pending = undefined;
+      this[own.pending] = undefined;
       this.emitReserved("decoded", packet);
     }
   }

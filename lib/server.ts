@@ -13,6 +13,7 @@ import { InMemoryAdapter } from "./adapter";
 import { Client, clientOf } from "./client";
 import { completeDrain, type DrainOptions, drainSessions } from "./drain";
 import { attach, type Server as Engine, type Socket as EngineSocket } from "./engine";
+import * as inEngine from "./engine/in-engine";
 import { completeOptions } from "./engine/options";
 import { WebSocketTransport } from "./engine/transports";
 import { ownListener } from "./engine/unseen";
@@ -20,6 +21,7 @@ import { uServer } from "./engine/userver";
 import { MainNamespaceMethods } from "./main-namespace";
 import { type Metrics, readMetrics } from "./metrics";
 import { Namespace } from "./namespace";
+import * as own from "./own";
 import { ParentNamespace } from "./parent-namespace";
 import * as parser from "./parser";
 import { prometheusText } from "./prometheus";
@@ -94,9 +96,9 @@ export class Server<
   /** The engine, if `attach` has made it. */
   private eio!: Engine;
   /** All engines that were attached or bound. */
-  private readonly engines = new Set<Engine>();
+  private readonly [own.engines] = new Set<Engine>();
   /** Fulfilled when all sessions have ended; undefined unless that was asked for. */
-  private drained: Promise<void> | undefined;
+  private [own.drained]: Promise<void> | undefined;
   private _path!: string;
   /** How long a client may stay without joining a namespace, in milliseconds. */
   _connectTimeout!: number;
@@ -262,9 +264,9 @@ export class Server<
    */
   bind(engine: any): this {
     this.engine = engine;
-    this.engines.add(engine);
-    if (this.drained) {
-      engine._isDraining = true;
+    this[own.engines].add(engine);
+    if (this[own.drained]) {
+      engine[inEngine.isDraining] = true;
     }
     engine.on("connection", this.onconnection.bind(this));
     return this;
@@ -282,7 +284,7 @@ export class Server<
     fn?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     if (typeof name === "function" || name instanceof RegExp) {
-      return this.makeParent(name, fn);
+      return this[own.makeParent](name, fn);
     }
     const path = String(name).startsWith("/") ? String(name) : `/${name}`;
     let nsp = this._nsps.get(path);
@@ -297,7 +299,7 @@ export class Server<
       nsp = new Namespace(this, path);
       this._nsps.set(path, nsp);
       if (path !== "/") {
-        this._announceNamespace(nsp);
+        this[own.announceNamespace](nsp);
       }
     }
     if (fn) {
@@ -359,8 +361,8 @@ export class Server<
    */
   async drain(options: DrainOptions = {}): Promise<void> {
     const { over, reason } = completeDrain(options);
-    this.drained ??= this.drainEngines(over, reason);
-    return this.drained;
+    this[own.drained] ??= this[own.drainEngines](over, reason);
+    return this[own.drained];
   }
 
   /**
@@ -373,9 +375,9 @@ export class Server<
   metrics(options: { format: "prometheus" }): string;
   metrics(options?: { format: "prometheus" }): Metrics | string {
     const metrics = readMetrics({
-      engines: [...this.engines].filter(isOurs),
+      engines: [...this[own.engines]].filter(isOurs),
       namespaces: this._nsps.values(),
-      isDraining: this.drained !== undefined,
+      isDraining: this[own.drained] !== undefined,
     });
     return options?.format === "prometheus" ? prometheusText(metrics) : metrics;
   }
@@ -414,7 +416,7 @@ export class Server<
   }
 
   /** Makes the adapter of a namespace. */
-  _makeAdapter(nsp: Namespace<any, any, any, any>): Adapter {
+  [own.makeAdapter](nsp: Namespace<any, any, any, any>): Adapter {
     const make = this.adapter() as AdapterConstructor;
     return isConstructor(make)
       ? new (make as typeof Adapter)(nsp)
@@ -422,11 +424,13 @@ export class Server<
   }
 
   /** Tells users of a new namespace. */
-  _announceNamespace(nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+  [own.announceNamespace](
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ): void {
     EventEmitter.prototype.emit.call(this.sockets, "new_namespace", nsp);
   }
 
-  private makeParent(
+  private [own.makeParent](
     matcher: RegExp | ParentNspNameMatchFn,
     fn?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
@@ -447,10 +451,10 @@ export class Server<
     return parent;
   }
 
-  private drainEngines(over: number, reason: string): Promise<void> {
+  private [own.drainEngines](over: number, reason: string): Promise<void> {
     const sessions: EngineSocket[] = [];
-    for (const engine of this.engines) {
-      engine._isDraining = true;
+    for (const engine of this[own.engines]) {
+      engine[inEngine.isDraining] = true;
       sessions.push(...Object.values(engine.clients ?? {})); // whatever was bound
     }
     debug("saying goodbye to %d sessions over %d ms", sessions.length, over);
@@ -460,7 +464,7 @@ export class Server<
   /** A session has been opened. */
   private onconnection(conn: EngineSocket): this {
     debug("incoming connection with id %s", conn.id);
-    if (this.drained !== undefined) {
+    if (this[own.drained] !== undefined) {
       conn.close(); // its handshake had passed when the draining began, or its engine knows nothing of that
       return this;
     }
@@ -525,7 +529,7 @@ export class Server<
 
 /** Whether an engine counts what it does. */
 function isOurs(engine: Engine): boolean {
-  return engine._tally !== undefined;
+  return engine[inEngine.tally] !== undefined;
 }
 
 /** RFC 6455 section 7.4.1: the server is going down. */
@@ -534,9 +538,9 @@ const GOING_AWAY = 1001;
 /** Ends a session of a server that goes; a listener of `disconnect` that throws does not keep it. */
 function sayGoodbye(conn: EngineSocket, reason: string): void {
   try {
-    clientOf(conn)?._leave(reason);
+    clientOf(conn)?.[own.leave](reason);
   } finally {
-    if (conn._slot !== undefined && conn.transport instanceof WebSocketTransport) {
+    if (conn[inEngine.slot] !== undefined && conn.transport instanceof WebSocketTransport) {
       conn.transport.socket.close(GOING_AWAY, reason);
     } else {
       conn.close();

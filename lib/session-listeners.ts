@@ -1,6 +1,7 @@
 /** Connects a session of our own engine to its client. The listeners are shared, so that a connection costs no closures. */
 import type { Client } from "./client";
 import type { Socket as EngineSocket } from "./engine";
+import * as inEngine from "./engine/in-engine";
 import type { DisconnectReason } from "./socket-types";
 
 /**
@@ -15,7 +16,7 @@ function SessionListeners(this: Record<string, unknown>): void {
 SessionListeners.prototype = Object.create(null);
 const NewSessionListeners = SessionListeners as unknown as new () => object;
 
-/** Lets the client (`conn._requestUser`) hear what happens to the session. */
+/** Lets the client hear what happens to the session. */
 export function listenToSession(conn: EngineSocket): void {
   const emitter = conn as unknown as { _events: object | undefined; _eventsCount: number };
   if (emitter._events === undefined) {
@@ -29,15 +30,15 @@ export function listenToSession(conn: EngineSocket): void {
 }
 
 function onSessionData(this: EngineSocket, data: any): void {
-  (this._requestUser as Client<any, any, any>).ondata(data);
+  (this[inEngine.requestUser] as Client<any, any, any>).ondata(data);
 }
 
 function onSessionError(this: EngineSocket, error: Error): void {
-  (this._requestUser as Client<any, any, any>).onerror(error);
+  (this[inEngine.requestUser] as Client<any, any, any>).onerror(error);
 }
 
 function onSessionClose(this: EngineSocket, reason: DisconnectReason, description?: any): void {
-  (this._requestUser as Client<any, any, any>).onclose(reason, description);
+  (this[inEngine.requestUser] as Client<any, any, any>).onclose(reason, description);
 }
 
 /** Listens no longer. */

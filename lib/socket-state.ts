@@ -7,6 +7,7 @@ import debugModule from "debug";
 import { CatchAllEmitter } from "./catch-all";
 import type { WriteOptions } from "./encoded-packet";
 import type { Middleware } from "./middleware";
+import * as own from "./own";
 import type { SocketReservedEventsMap } from "./socket-types";
 import type { EventsMap } from "./typed-events";
 
@@ -44,10 +45,10 @@ export abstract class SocketState<
   EmitEvents extends EventsMap,
   SocketData,
 > extends CatchAllEmitter<ListenEvents, EmitEvents, SocketReservedEventsMap> {
-  private ownData: SocketData | typeof NO_DATA = NO_DATA;
-  protected ownAcks: Map<number, AckCallback> | undefined = undefined;
-  protected ownMiddlewares: Middleware<Event>[] | undefined = undefined;
-  protected ownFlags: SocketFlags | undefined = undefined;
+  private [own.data]: SocketData | typeof NO_DATA = NO_DATA;
+  protected [own.acks]: Map<number, AckCallback> | undefined = undefined;
+  protected [own.middlewares]: Middleware<Event>[] | undefined = undefined;
+  protected [own.flags]: SocketFlags | undefined = undefined;
 
   constructor() {
     super();
@@ -58,45 +59,45 @@ export abstract class SocketState<
 
   /** Whatever users want to keep with the socket; other servers see it through `fetchSockets()`. An empty object at first. */
   get data(): SocketData {
-    if (this.ownData === NO_DATA) {
-      this.ownData = {} as SocketData;
+    if (this[own.data] === NO_DATA) {
+      this[own.data] = {} as SocketData;
     }
-    return this.ownData as SocketData;
+    return this[own.data] as SocketData;
   }
 
   set data(data: SocketData) {
-    this.ownData = data;
+    this[own.data] = data;
   }
 
   /** Callbacks that wait for an acknowledgement, by ack id. Adapters add theirs. */
   get acks(): Map<number, AckCallback> {
-    this.ownAcks ??= new Map();
-    return this.ownAcks;
+    this[own.acks] ??= new Map();
+    return this[own.acks];
   }
 
   /** Middlewares for events, in order. */
   get fns(): Middleware<Event>[] {
-    this.ownMiddlewares ??= [];
-    return this.ownMiddlewares;
+    this[own.middlewares] ??= [];
+    return this[own.middlewares];
   }
 
   set fns(middlewares: Middleware<Event>[]) {
-    this.ownMiddlewares = middlewares;
+    this[own.middlewares] = middlewares;
   }
 
   /** Flags of the next emission. */
   get flags(): SocketFlags {
-    this.ownFlags ??= {};
-    return this.ownFlags;
+    this[own.flags] ??= {};
+    return this[own.flags];
   }
 
   set flags(flags: SocketFlags) {
-    this.ownFlags = flags;
+    this[own.flags] = flags;
   }
 
   /** Waits for an acknowledgement: as long as it takes, or as the `timeout` flag says. */
   protected registerAckCallback(id: number, ack: AckCallback): void {
-    const timeout = this.ownFlags?.timeout;
+    const timeout = this[own.flags]?.timeout;
     if (timeout === undefined) {
       this.acks.set(id, ack);
       return;
@@ -113,14 +114,14 @@ export abstract class SocketState<
   }
 
   /** Waits no longer for an acknowledgement. */
-  _forgetAck(id: number): void {
-    this.ownAcks?.delete(id);
+  [own.forgetAck](id: number): void {
+    this[own.acks]?.delete(id);
   }
 
   /** The flags that have been set; the next emission begins without. */
-  protected takeFlags(): SocketFlags {
-    const flags = this.ownFlags;
-    this.ownFlags = undefined;
+  protected [own.takeFlags](): SocketFlags {
+    const flags = this[own.flags];
+    this[own.flags] = undefined;
     return flags ?? {};
   }
 }

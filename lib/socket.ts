@@ -19,6 +19,7 @@ import { switchOf } from "./log-switch";
 import { runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
 import type { NativeBroadcaster } from "./native-broadcast";
+import * as own from "./own";
 import { type Packet, PacketType } from "./parser";
 import type { Server } from "./server";
 import { type AckCallback, type Event, SocketState } from "./socket-state";
@@ -85,12 +86,12 @@ export class Socket<
   private readonly pid: string | undefined = undefined;
   /** The namespace's adapter when the socket was made. */
   private readonly adapter: Adapter;
-  private builtHandshake: Handshake | undefined = undefined;
+  private [own.builtHandshake]: Handshake | undefined = undefined;
   /** What the handshake is built from: the request as it was when the socket was made, the time (as a small integer), and what came with the CONNECT packet. */
-  private handshakeRequest: HandshakeRequest;
-  private readonly issuedAfter = Math.trunc(Date.now() - LOADED_AT);
+  private [own.handshakeRequest]: HandshakeRequest;
+  private readonly [own.issuedAfter] = Math.trunc(Date.now() - LOADED_AT);
   /** Undefined for an empty object, which most clients send: it would take 56 bytes. */
-  private readonly auth: Record<string, unknown> | undefined;
+  private readonly [own.auth]: Record<string, unknown> | undefined;
 
   /** Made by the namespace. */
   constructor(
@@ -103,13 +104,13 @@ export class Socket<
     this.nsp = nsp;
     this.client = client;
     this.adapter = nsp.adapter;
-    this.handshakeRequest = client._requestFacts;
-    this.auth = Object.keys(auth).length > 0 ? auth : undefined;
+    this[own.handshakeRequest] = client[own.requestFacts];
+    this[own.auth] = Object.keys(auth).length > 0 ? auth : undefined;
     if (previousSession) {
       this.id = previousSession.sid;
       this.pid = previousSession.pid;
       this.recovered = true;
-      this.restore(previousSession);
+      this[own.restore](previousSession);
     } else {
       this.id = newSocketId(nsp.name, client.conn);
       this.recovered = false;
@@ -136,12 +137,12 @@ export class Socket<
 
   /** Facts about that request. A plain object that may be changed. */
   get handshake(): Handshake {
-    return this._buildHandshake();
+    return this[own.buildHandshake]();
   }
 
   set handshake(handshake: Handshake) {
-    this.builtHandshake = handshake;
-    this.handshakeRequest = undefined;
+    this[own.builtHandshake] = handshake;
+    this[own.handshakeRequest] = undefined;
   }
 
   /** The rooms of the socket, its own included; empty after the disconnection. */
@@ -184,7 +185,7 @@ export class Socket<
       this.registerAckCallback(id, data.pop());
       packet.id = id;
     }
-    const flags = this.takeFlags();
+    const flags = this[own.takeFlags]();
     if (this.server._opts.connectionStateRecovery) {
       // Only what goes through the adapter is kept for a client that comes back.
       this.adapter.broadcast(packet, { rooms: new Set([this.id]), except: new Set(), flags });
@@ -208,7 +209,7 @@ export class Socket<
     ev: Ev,
     ...args: AllButLast<EventParams<EmitEvents, Ev>>
   ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Ev>>>> {
-    const hasTimeout = this.ownFlags?.timeout !== undefined;
+    const hasTimeout = this[own.flags]?.timeout !== undefined;
     return new Promise((resolve, reject) => {
       const settle = hasTimeout
         ? (error: Error | null, answer: any) => (error ? reject(error) : resolve(answer))
@@ -389,9 +390,9 @@ export class Socket<
   }
 
   /** Whether users' code runs when the packet is taken, and not only a tick later. */
-  _listensAt({ type }: Packet): boolean {
+  [own.listensAt]({ type }: Packet): boolean {
     const isEvent = type === PacketType.EVENT || type === PacketType.BINARY_EVENT;
-    return !isEvent || Boolean(this.ownMiddlewares?.length || this._anyListeners?.length);
+    return !isEvent || Boolean(this[own.middlewares]?.length || this._anyListeners?.length);
   }
 
   private onevent(packet: Packet): void {
@@ -405,7 +406,7 @@ export class Socket<
       }
       event.push(this.ack(packet.id));
     }
-    if (this.notifyAnyListeners(event)) {
+    if (this[own.notifyAnyListeners](event)) {
       // Before and after: the tick belongs to the context that the listeners have left.
       listenerQueue.seal();
       this.dispatch(event);
@@ -431,14 +432,14 @@ export class Socket<
 
   private onack(packet: Packet): void {
     const id = packet.id as number;
-    const ack = this.ownAcks?.get(id);
+    const ack = this[own.acks]?.get(id);
     if (typeof ack === "function") {
       if (log.isOn) {
         debug("calling ack %s with %j", id, packet.data);
       }
       ack.apply(this, packet.data);
       this.acks.delete(id);
-    } else if (!this.nsp._broadcastAcks.answer(id, this, packet.data)) {
+    } else if (!this.nsp[own.broadcastAcks].answer(id, this, packet.data)) {
       debug("bad ack %s", id);
     }
     listenerQueue.seal();
@@ -455,11 +456,11 @@ export class Socket<
     if (log.isOn) {
       debug("dispatching an event %j", event);
     }
-    if (!this.ownMiddlewares?.length) {
+    if (!this[own.middlewares]?.length) {
       listenerQueue.push(this, event);
       return;
     }
-    runMiddlewares(this.ownMiddlewares, event, (error) => {
+    runMiddlewares(this[own.middlewares], event, (error) => {
       listenerQueue.seal();
       if (error) {
         process.nextTick(() => this._onerror(error));
@@ -510,22 +511,22 @@ export class Socket<
   }
 
   /** Builds the handshake, unless that is done. */
-  _buildHandshake(): Handshake {
-    if (this.builtHandshake === undefined) {
-      const { handshakeRequest, auth = {} } = this;
-      const issued = LOADED_AT + this.issuedAfter;
+  [own.buildHandshake](): Handshake {
+    if (this[own.builtHandshake] === undefined) {
+      const { [own.handshakeRequest]: handshakeRequest, [own.auth]: auth = {} } = this;
+      const issued = LOADED_AT + this[own.issuedAfter];
       this.handshake = buildHandshake(handshakeRequest, this.conn.remoteAddress, issued, auth);
     }
-    return this.builtHandshake as Handshake;
+    return this[own.builtHandshake] as Handshake;
   }
 
-  override _reachChanged(): void {
+  override [own.reachChanged](): void {
     for (const adapter of new Set([this.adapter, this.nsp.adapter])) {
-      (adapter as Partial<NativeBroadcaster>)._reachChanged?.(this);
+      (adapter as Partial<NativeBroadcaster>)[own.reachChanged]?.(this);
     }
   }
 
-  private restore({ rooms, data, missedPackets }: Session): void {
+  private [own.restore]({ rooms, data, missedPackets }: Session): void {
     for (const room of rooms) {
       this.join(room);
     }
@@ -539,7 +540,12 @@ export class Socket<
     DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
     SocketData
   > {
-    return new BroadcastOperator(this.adapter, new Set(), new Set([this.id]), this.takeFlags());
+    return new BroadcastOperator(
+      this.adapter,
+      new Set(),
+      new Set([this.id]),
+      this[own.takeFlags](),
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Server } from "../../lib/engine";
+import * as inEngine from "../../lib/engine/in-engine";
 import { DeferredRequest } from "../../lib/engine/unseen/deferred-request";
 import { FakeLink } from "./fake-link";
 import { immediate, upgrade } from "./fixture";
@@ -61,7 +62,7 @@ async function start(listener?: RequestListener): Promise<Fixture> {
     while (link.streams.length === before) {
       await immediate();
     }
-    conn.onUpgraded(before);
+    conn[inEngine.onUpgraded](before);
     expect(conn.transport.name).toBe("websocket");
   };
   return { server, engine, open, move };
@@ -71,7 +72,7 @@ const HANDSHAKE = "GET /engine.io/?EIO=4&transport=polling&t=abc HTTP/1.1\r\nHos
 
 /** Whether another request would be made in place of the original. */
 function isReleased(conn: any): boolean {
-  return Reflect.get(conn._request, "current") instanceof DeferredRequest;
+  return Reflect.get(conn[inEngine.request], "current") instanceof DeferredRequest;
 }
 
 async function endConnection(peer: RawPeer, server: HttpServer): Promise<void> {
@@ -130,13 +131,16 @@ describe("engine: the answered request of an upgraded session", () => {
   it("keeps the headers and the query that were read of it", async () => {
     const { open, move } = await start();
     const { conn } = await open("x-a: b\r\n");
-    const { headers, _query, url } = conn._requestFacts;
+    const { headers, _query, url } = conn[inEngine.requestFacts];
     await move(conn);
     expect(isReleased(conn)).toBe(true);
-    expect([conn._requestFacts.headers, conn._requestFacts._query]).toEqual([headers, _query]);
+    expect([conn[inEngine.requestFacts].headers, conn[inEngine.requestFacts]._query]).toEqual([
+      headers,
+      _query,
+    ]);
     expect(conn.request.headers).toBe(headers);
     expect(conn.request._query).toBe(_query);
-    expect([conn.request.url, conn._requestFacts.url]).toEqual([url, url]);
+    expect([conn.request.url, conn[inEngine.requestFacts].url]).toEqual([url, url]);
   });
 
   it("has its own socket as long as that is open", async () => {
@@ -220,5 +224,5 @@ describe("engine: the answered request of an upgraded session", () => {
 
 /** Whether the session holds Node's request itself. */
 function isShownToSomebody(conn: any): boolean {
-  return conn._request === conn.request;
+  return conn[inEngine.request] === conn.request;
 }

@@ -3,6 +3,7 @@
  * the JavaScript half can be tested alone. A stream is written to once (the 101) and then belongs to the test.
  */
 import { writeSync } from "node:fs";
+import * as inEngine from "../../lib/engine/in-engine";
 import type { SessionSink, StreamSink } from "../../lib/link";
 
 type Part = string | ArrayBufferView;
@@ -104,7 +105,7 @@ export class FakeLink {
   /** Makes an engine use this link. */
   static under(engine: object): FakeLink {
     const link = new FakeLink();
-    Reflect.set(engine, "link", link);
+    Reflect.set(engine, inEngine.madeLink, link);
     return link;
   }
 
@@ -160,14 +161,18 @@ export class FakeLink {
   }
 
   /** Ends the session as the core does after a command or by itself. */
-  end(slot: number, reason?: Parameters<SessionSink["onClosed"]>[0], description = ""): void {
+  end(
+    slot: number,
+    reason?: Parameters<SessionSink[typeof inEngine.onClosed]>[0],
+    description = "",
+  ): void {
     const { sink } = this.sessions.get(slot) as FakeSession;
     this.sessions.delete(slot);
     setImmediate(() => {
       if (reason) {
-        sink.onClosed(reason, description, false);
+        sink[inEngine.onClosed](reason, description, false);
       }
-      sink.onEnded();
+      sink[inEngine.onEnded]();
     });
   }
 
@@ -212,7 +217,7 @@ export class FakeLink {
       session.poll = undefined;
       session.outbox = [];
       session.compress = false;
-      setImmediate(() => sink.onRespond(poll, outbox.join("\x1e"), compress));
+      setImmediate(() => sink[inEngine.onRespond](poll, outbox.join("\x1e"), compress));
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import * as reference from "engine.io";
 import * as ours from "../../lib/engine";
+import * as inTransport from "../../lib/engine/in-transport";
 import type { Packet, PacketReceiver } from "../../lib/engine/payload";
 import { deliverBinaryPayload, deliverTextPayload } from "../../lib/engine/payload-v3";
 import { play } from "./polling-run";
@@ -74,9 +75,9 @@ function decodeByReference(payload: string | Buffer): Packet[] {
 function decode(payload: string | Buffer): Packet[] {
   const packets: Packet[] = [];
   const receiver: PacketReceiver = {
-    onPolledMessage: (data) =>
+    [inTransport.onPolledMessage]: (data) =>
       void packets.push(data === undefined ? { type: "message" } : { type: "message", data }),
-    onPolledControl: (type, data) =>
+    [inTransport.onPolledControl]: (type, data) =>
       void packets.push(data === undefined ? { type } : { type, data }),
   };
   if (typeof payload === "string") {

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { gunzipSync, inflateSync } from "node:zlib";
 import * as reference from "engine.io";
 import * as ours from "../../lib/engine";
+import * as inEngine from "../../lib/engine/in-engine";
 import { FakeLink } from "./fake-link";
 import { type Case, play } from "./polling-run";
 import { stable, unchunk } from "./raw";
@@ -186,10 +187,10 @@ describe("engine: polling", () => {
     const engine = new ours.Server();
     FakeLink.under(engine);
     const trace = await play(engine, async (run, conn) => {
-      conn._stamp(1, false);
+      conn[inEngine.stamp](1, false);
       await run.parked(conn);
       run.trace.push(conn.transport.writable);
-      conn._stamp(1, false);
+      conn[inEngine.stamp](1, false);
       run.trace.push(conn.transport.writable);
     });
     expect(trace.slice(1, 3)).toEqual([true, false]);

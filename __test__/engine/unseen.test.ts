@@ -8,6 +8,7 @@ import { createServer, type Server as HttpServer, IncomingMessage } from "node:h
 import { Socket as NetSocket } from "node:net";
 import { Server, type ServerOptions } from "../../lib/engine";
 import { UnseenSocket } from "../../lib/engine/husk";
+import * as inEngine from "../../lib/engine/in-engine";
 import { internals } from "../harness/internals";
 import { FakeLink } from "./fake-link";
 import { immediate, upgrade } from "./fixture";
@@ -118,7 +119,7 @@ describe("engine: a request that nobody was shown", () => {
       if (first === "request") {
         void conn.request;
       }
-      const { headers, url, _query } = conn._requestFacts;
+      const { headers, url, _query } = conn[inEngine.requestFacts];
       expect([headers["x-a"], url, _query]).toEqual([
         "b",
         "/engine.io/?EIO=4&transport=websocket&a=1&b=",
@@ -126,7 +127,7 @@ describe("engine: a request that nobody was shown", () => {
       ]);
       expect(conn.request.headers).toBe(headers);
       expect(conn.request._query).toBe(_query);
-      expect(conn._requestFacts.headers).toBe(headers);
+      expect(conn[inEngine.requestFacts].headers).toBe(headers);
     },
   );
 
@@ -134,10 +135,10 @@ describe("engine: a request that nobody was shown", () => {
     const { open } = await start();
     const { conn } = await open();
     conn.request = null;
-    expect([conn.request, conn._requestFacts]).toEqual([null, null]);
+    expect([conn.request, conn[inEngine.requestFacts]]).toEqual([null, null]);
     const other = (await open()).conn;
     delete other.request;
-    expect([other.request, other._requestFacts]).toEqual([undefined, undefined]);
+    expect([other.request, other[inEngine.requestFacts]]).toEqual([undefined, undefined]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Sessions on a WebSocket, and upgrades, as JavaScript sees them; the core is played by a fake, whose words the tests choose. */
 import { once } from "node:events";
+import * as inEngine from "../../lib/engine/in-engine";
 import { type Fixture, immediate, openPolling, Role, start, upgrade } from "./fixture";
 import { exchange, RawPeer } from "./raw";
 
@@ -44,8 +45,8 @@ describe("engine: a WebSocket session", () => {
     for (const event of ["packet", "data", "message"]) {
       conn.on(event, (value: unknown) => seen.push([event, value]));
     }
-    conn.onMessage("a");
-    conn.onMessage("");
+    conn[inEngine.onMessage]("a");
+    conn[inEngine.onMessage]("");
     expect(seen).toEqual([
       ["packet", { type: "message", data: "a" }],
       ["data", "a"],
@@ -79,7 +80,7 @@ describe("engine: a WebSocket session", () => {
     expect(conn.transport.writable).toBe(false);
     fixture.link.pendingBytes = 0;
     fixture.link.broadcasts.push({
-      reaches: (slot) => slot === conn._slot,
+      reaches: (slot) => slot === conn[inEngine.slot],
       packets: 1,
       isVolatile: false,
     });
@@ -111,10 +112,10 @@ describe("engine: a WebSocket session", () => {
       'send 0 ["b"] 6',
       'send 0 ["c"] 6',
     ]);
-    conn.onSent(1);
+    conn[inEngine.onSent](1);
     expect(trace.splice(0)).toEqual(["sent a", "transport drain", "flush", "drain"]);
     expect(conn.writeBuffer).toHaveLength(0);
-    conn.onSent(2);
+    conn[inEngine.onSent](2);
     expect(trace).toEqual(["sent b", "sent c", "transport drain"]);
   });
 
@@ -124,11 +125,11 @@ describe("engine: a WebSocket session", () => {
     await immediate();
     const created: unknown[] = [];
     conn.on("packetCreate", ({ data }: any) => created.push(data));
-    conn._writeUnit(["51-", Buffer.from([1])], {});
+    conn[inEngine.writeUnit](["51-", Buffer.from([1])], {});
     expect(created).toEqual(["51-", Buffer.from([1])]);
     expect(fixture.link.log.slice(-1)).toEqual([`send 0 ${JSON.stringify(created)} 6`]);
     conn.write = (data: unknown) => created.push(["patched", data]);
-    conn._writeUnit(["51-", "x"], {});
+    conn[inEngine.writeUnit](["51-", "x"], {});
     expect(created.slice(2)).toEqual([
       ["patched", "51-"],
       ["patched", "x"],
@@ -153,8 +154,8 @@ describe("engine: a WebSocket session", () => {
         packets < 2 ? ["closed", ["forced close"]] : ["closing", []],
       );
       expect(fixture.engine.clientsCount).toBe(packets < 2 ? 0 : 1);
-      conn.onClosed("forced close", "", false);
-      conn.onMessage("late");
+      conn[inEngine.onClosed]("forced close", "", false);
+      conn[inEngine.onMessage]("late");
       expect([conn.readyState, reasons]).toEqual(["closed", ["forced close"]]);
       expect(conn.transport.readyState).toBe("closing"); // the closing handshake
     }
@@ -184,7 +185,7 @@ describe("engine: a WebSocket session", () => {
     const closed = once(conn, "close");
     conn.transport.close();
     expect(fixture.link.log.at(-1)).toBe("frame 0 8");
-    conn.onClosed("transport close", "", false);
+    conn[inEngine.onClosed]("transport close", "", false);
     expect(await closed).toEqual(["transport close", undefined]);
   });
 
@@ -221,9 +222,12 @@ describe("engine: upgrades", () => {
     conn.send("a", () => trace.push("sent"));
     const { request } = conn;
     await candidate(fixture, conn);
-    expect(fixture.link.streams[0]).toMatchObject({ role: Role.candidate, slot: conn._slot });
+    expect(fixture.link.streams[0]).toMatchObject({
+      role: Role.candidate,
+      slot: conn[inEngine.slot],
+    });
     expect(conn.upgrading).toBe(true);
-    conn.onUpgrading(0);
+    conn[inEngine.onUpgrading](0);
     const waiting = await RawPeer.connect(fixture.server);
     waiting.write(
       `POST /engine.io/?EIO=4&transport=polling&sid=${conn.id} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n4a`,
@@ -231,7 +235,7 @@ describe("engine: upgrades", () => {
     while (!polling.dataReq) {
       await immediate();
     }
-    conn.onUpgraded(0);
+    conn[inEngine.onUpgraded](0);
     expect(trace).toEqual([
       ["upgrading", "websocket", true],
       "polling closed",
@@ -264,7 +268,7 @@ describe("engine: upgrades", () => {
     while (!conn.transport.writable) {
       await immediate();
     }
-    conn.onUpgraded(0);
+    conn[inEngine.onUpgraded](0);
     expect(await waiting).toMatch(/\r\n\r\n1$/);
   });
 
@@ -272,10 +276,10 @@ describe("engine: upgrades", () => {
     const fixture = await start();
     const conn = await openPolling(fixture);
     await candidate(fixture, conn);
-    conn.onUpgradeFailed(0);
+    conn[inEngine.onUpgradeFailed](0);
     expect([conn.upgrading, conn.transport.name]).toEqual([false, "polling"]);
     await candidate(fixture, conn);
-    conn.onUpgradeFailed(0); // of the first one, late
+    conn[inEngine.onUpgradeFailed](0); // of the first one, late
     expect(conn.upgrading).toBe(true);
     expect(fixture.link.streams.map(({ role }) => role)).toEqual([Role.candidate, Role.candidate]);
   });
@@ -285,7 +289,7 @@ describe("engine: upgrades", () => {
     const conn = await openPolling(fixture);
     await candidate(fixture, conn);
     await candidate(fixture, conn);
-    conn.onUpgraded(0);
+    conn[inEngine.onUpgraded](0);
     await candidate(fixture, conn);
     const { conn: direct } = await fixture.open();
     await candidate(fixture, direct);

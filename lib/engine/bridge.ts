@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import type { Link } from "../link";
 import type { Carrier, Opening } from "./carrier";
 import { writeError } from "./errors";
+import * as inTransport from "./in-transport";
 import { logFrame, logTransport } from "./log";
 import type { WebSocketTransport } from "./transports";
 
@@ -89,7 +90,7 @@ export class Bridge implements Carrier {
   onConnEnded(): void {
     this.hasEnded = true;
     logTransport(this, "closed");
-    this.transport?.onStreamEnded();
+    this.transport?.[inTransport.onStreamEnded]();
     const { stream } = this;
     if (stream.writableEnded && !stream.writableFinished) {
       stream.once("finish", () => stream.destroy());
@@ -128,10 +129,10 @@ export class Bridge implements Carrier {
 
   onFrame(opcode: number, payload: Buffer): void {
     logFrame(this, opcode, payload);
-    this.transport?.onFrame(opcode, payload);
+    this.transport?.[inTransport.onFrame](opcode, payload);
   }
 
   onFramesSent(count: number): void {
-    this.transport?.onFramesSent(count);
+    this.transport?.[inTransport.onFramesSent](count);
   }
 }

@@ -4,16 +4,17 @@
  * Its listeners are shared functions; a request finds its state under a symbol.
  */
 import type { ServerResponse } from "node:http";
+import * as inTransport from "./in-transport";
 import type { EngineRequest } from "./request";
 
 /** Who is told what becomes of the body. */
 export interface DataReceiver {
   /** The whole body has arrived. */
-  onBody(request: DataRequest, body: Buffer): void;
+  [inTransport.onBody](request: DataRequest, body: Buffer): void;
   /** The body is longer than allowed; the rest of it is ignored. */
-  onBodyTooLarge(request: DataRequest): void;
+  [inTransport.onBodyTooLarge](request: DataRequest): void;
   /** The connection was lost before the end. */
-  onBodyAborted(request: DataRequest): void;
+  [inTransport.onBodyAborted](request: DataRequest): void;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -53,7 +54,7 @@ export class DataRequest {
     if (this.length > this.limit) {
       this.release();
       this.body = EMPTY;
-      this.receiver.onBodyTooLarge(this);
+      this.receiver[inTransport.onBodyTooLarge](this);
     } else if (start === 0) {
       this.body = bytes; // nearly every body comes in one piece
     } else {
@@ -70,12 +71,12 @@ export class DataRequest {
     this.release();
     const body = this.body.subarray(0, this.length);
     this.body = EMPTY;
-    this.receiver.onBody(this, body);
+    this.receiver[inTransport.onBody](this, body);
   }
 
   abort(): void {
     this.release();
-    this.receiver.onBodyAborted(this);
+    this.receiver[inTransport.onBodyAborted](this);
   }
 
   /** Node emits `close` after a normal end too. */

@@ -8,6 +8,7 @@
 import type { Link } from "../link";
 import type { AdoptableHandle, AdoptableSocket, Carrier, Opening } from "./carrier";
 import { localEnd, type OpenSocket, peerEnd } from "./endpoint";
+import * as inTransport from "./in-transport";
 import { logFrame, logTransport } from "./log";
 import type { WebSocketTransport } from "./transports";
 import {
@@ -63,7 +64,7 @@ abstract class Husk implements Carrier {
   onConnEnded(): void {
     this.hasEnded = true;
     logTransport(this, "closed");
-    this.transport?.onStreamEnded();
+    this.transport?.[inTransport.onStreamEnded]();
     this.drop();
   }
 
@@ -87,11 +88,11 @@ abstract class Husk implements Carrier {
 
   onFrame(opcode: number, payload: Buffer): void {
     logFrame(this, opcode, payload);
-    this.transport?.onFrame(opcode, payload);
+    this.transport?.[inTransport.onFrame](opcode, payload);
   }
 
   onFramesSent(count: number): void {
-    this.transport?.onFramesSent(count);
+    this.transport?.[inTransport.onFramesSent](count);
   }
 
   /** The stream is closed: so is the socket. */

@@ -9,6 +9,7 @@ import debugModule from "debug";
 import type { CloseReason } from "../link";
 import { switchOf } from "../log-switch";
 import type { StreamCarrier } from "./carrier";
+import * as inTransport from "./in-transport";
 import type { TransportName } from "./options";
 import { DIGIT_ZERO, PACKET_TYPES } from "./payload";
 import type { PollingTransport } from "./polling";
@@ -218,7 +219,7 @@ function logPollingClose(polling: PollingTransport, how?: string): void {
   }
   const wasOpen = (states.get(polling) ?? "open") === "open";
   logTransport(polling, "closing");
-  const known = polling._isWaiting() ? "writable" : how;
+  const known = polling[inTransport.isWaiting]() ? "writable" : how;
   if (wasOpen && known !== undefined) {
     const then = known === "not writable" ? "buffering orderly close" : "closing right away";
     byTransport.polling(`transport ${known} - ${then}`);

@@ -9,6 +9,8 @@ import { Framing, type Link, type Role } from "../link";
 import { MAX_UNREAD_BYTES } from "./bridge";
 import type { Carrier } from "./carrier";
 import { transportError, writeError } from "./errors";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { logMessage, logTransport } from "./log";
 import type { Session } from "./session";
 import { WebSocketTransport } from "./transports";
@@ -60,7 +62,7 @@ export class MessageBridge implements Carrier {
     session: Session,
   ) {
     this.transport = new ForeignTransport(session, this);
-    this.conn = link.messageBridge(role, session._slot, Framing.Whole, this);
+    this.conn = link.messageBridge(role, session[inEngine.slot], Framing.Whole, this);
     websocket.on("message", (data: Received, isBinary?: boolean) => {
       if (!this.isReleased) {
         this.onMessage(bytesOf(data), isBinary === true);
@@ -183,7 +185,7 @@ export class MessageBridge implements Carrier {
     if (this.isClosed && this.isReleased && !this.hasEnded) {
       this.hasEnded = true;
       logTransport(this, "closed");
-      this.transport.onStreamEnded();
+      this.transport[inTransport.onStreamEnded]();
     }
   }
 
@@ -218,7 +220,7 @@ class ForeignTransport extends WebSocketTransport {
   /** By way of the core, whose packets the `close` of the class would overtake. */
   override close(callback?: () => void): void {
     if (this.readyState === "open") {
-      this.session._closeStream(this);
+      this[inTransport.session][inEngine.closeStream](this);
       callback?.();
     }
   }

@@ -17,6 +17,8 @@ import {
   responseLines,
 } from "./handshake";
 import { UnseenSocket } from "./husk";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { logRefused, logUpgradeRefusal } from "./log";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
@@ -69,9 +71,9 @@ export function openWith(req: EngineRequest, open: Opener): void {
 export function acceptWebSocket(request: VerifiedUpgrade, openNew: () => void): void {
   const { server, req, stream } = request;
   const gate = gateOf(server);
-  const handshake = checkHandshake(req, gate?.deflate);
+  const handshake = checkHandshake(req, gate?.[inTransport.deflate]);
   if ("status" in handshake) {
-    server._tally.refusals.handshake += 1;
+    server[inEngine.tally].refusals.handshake += 1;
     if (gate?.listenerCount("wsClientError")) {
       gate.emit("wsClientError", new Error(handshake.message), stream, req);
     } else {
@@ -163,14 +165,14 @@ function openPollingSession(
   transport: PollingTransport,
 ): Socket {
   const session = new Socket(id, server, req, protocolOf(req));
-  session._open(transport);
+  session[inEngine.open](transport);
   internHeaders(req);
   if (isUnseenRequest(server, req)) {
-    session._hideRequest(new AnsweredRequest(req));
+    session[inEngine.hideRequest](new AnsweredRequest(req));
   }
-  server._register(session);
+  server[inEngine.register](session);
   transport.onRequest(req);
-  session._tellOpening();
+  session[inEngine.tellOpening]();
   return session;
 }
 
@@ -181,26 +183,26 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
   if (carrier === undefined) {
     return undefined;
   }
-  session._setCarrier(carrier);
+  session[inEngine.setCarrier](carrier);
   if (carrier instanceof UnseenSocket) {
-    session._hideRequest(new DeferredRequest(req, carrier));
+    session[inEngine.hideRequest](new DeferredRequest(req, carrier));
   } else {
     internHeaders(req);
   }
-  server._register(session);
-  session._tellOpening();
-  server._announce(session);
+  server[inEngine.register](session);
+  session[inEngine.tellOpening]();
+  server[inEngine.announce](session);
   return session;
 }
 
 function upgradeSession(request: UpgradeRequest, session: Socket | undefined): void {
-  if (session === undefined || !session._canUpgrade()) {
+  if (session === undefined || !session[inEngine.canUpgrade]()) {
     logUpgradeRefusal(session, takeStream(request, Role.Refused, undefined));
     return;
   }
   const carrier = takeStream(request, Role.Candidate, session);
   if (carrier !== undefined) {
-    session._setCandidate(carrier);
+    session[inEngine.setCandidate](carrier);
   }
 }
 
@@ -216,7 +218,7 @@ function takeStream(
     stream.destroy();
     return undefined;
   }
-  if (gateOf(server)?.isClosed) {
+  if (gateOf(server)?.[inTransport.isClosed]) {
     abortHandshake(stream, 503, "Service Unavailable");
     return undefined;
   }
@@ -226,13 +228,13 @@ function takeStream(
   }
   if (role === Role.Direct) {
     debug('handshaking client "%s"', session?.id);
-    session?._open();
+    session?.[inEngine.open]();
   }
-  const slot = session?._slot ?? 0;
+  const slot = session?.[inEngine.slot] ?? 0;
   const { subprotocol } = handshake;
   const deflate = handshake.deflate?.parameters;
   return carry(
-    server._link,
+    server[inEngine.link],
     stream,
     head,
     {

@@ -7,6 +7,8 @@
  * A WebSocket takes a batch; the core reports its packets with SENT, and what was written meanwhile becomes the next batch. What was
  * written before anybody watched has left when the turn ends. A polling transport takes a batch with a parked GET.
  */
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { logFlush, logSent } from "./log";
 import type { Packet } from "./payload";
 import { encodingFor } from "./poll-response";
@@ -76,7 +78,7 @@ export class Outgoing {
     for (const packet of this.buffer) {
       if (!this.given.has(packet)) {
         this.given.add(packet);
-        this.session._givePacket(packet);
+        this.session[inEngine.givePacket](packet);
         if (!(this.current instanceof PollingTransport)) {
           this.bufferedUnits += 1;
         }
@@ -125,7 +127,7 @@ export class Outgoing {
     this.take(buffer, bufferedUnits, callbacks);
     session.emit("drain");
     session.server.emit("drain", session);
-    session._onDrained();
+    session[inEngine.onDrained]();
   }
 
   /** The core has handed over `count` more units of the WebSocket. */
@@ -196,7 +198,7 @@ export class Outgoing {
       }
       return;
     }
-    const poll = current._takenPoll();
+    const poll = current[inTransport.takenPoll]();
     if (poll !== undefined && isCompressed(current, poll.req, packets)) {
       poll.onAnswered = () => this.release(callbacks);
     } else {
@@ -207,7 +209,7 @@ export class Outgoing {
   private awaitTurnEnd(): void {
     if (!this.awaitsTurnEnd) {
       this.awaitsTurnEnd = true;
-      this.session.server._link.atTurnEnd(() => this.onTurnEnd());
+      this.session.server[inEngine.link].atTurnEnd(() => this.onTurnEnd());
     }
   }
 
@@ -216,8 +218,8 @@ export class Outgoing {
     if (this.session.readyState === "closed") {
       return;
     }
-    if (this.session._pendingBytes() > 0) {
-      this.session._takeStock(this); // the peer does not read, and the core tells when it does
+    if (this.session[inEngine.pendingBytes]() > 0) {
+      this.session[inEngine.takeStock](this); // the peer does not read, and the core tells when it does
     } else if (this.batches[0]?.units === 0) {
       this.finishBatch();
     }

@@ -4,6 +4,7 @@
  *
  * The packets before an undecodable one are delivered, except that bytes which cannot be taken apart are nothing but one such packet.
  */
+import * as inTransport from "./in-transport";
 import { DIGIT_ZERO, deliverPacket, PACKET_TYPES, type PacketReceiver } from "./payload";
 
 const COLON = ":";
@@ -26,7 +27,7 @@ export function deliverTextPayload(payload: string, receiver: PacketReceiver): v
     const length = colon < 0 || prefix === "" ? Number.NaN : Number(prefix);
     const packet = payload.slice(colon + 1, colon + 1 + length);
     if (packet.length !== length) {
-      receiver.onPolledControl("error", "parser error");
+      receiver[inTransport.onPolledControl]("error", "parser error");
       return;
     }
     start = colon + 1 + length;
@@ -41,7 +42,7 @@ export function deliverTextPayload(payload: string, receiver: PacketReceiver): v
 export function deliverBinaryPayload(payload: Buffer, receiver: PacketReceiver): void {
   const entries = split(payload);
   if (entries === undefined) {
-    receiver.onPolledControl("error", "parser error");
+    receiver[inTransport.onPolledControl]("error", "parser error");
     return;
   }
   for (const { isText, bytes } of entries) {
@@ -110,8 +111,8 @@ function deliverText(packet: string, receiver: PacketReceiver): boolean {
 function deliverBinary(type: number | undefined, data: Buffer, receiver: PacketReceiver): void {
   const name = PACKET_TYPES[type as number];
   if (name === "message") {
-    receiver.onPolledMessage(data);
+    receiver[inTransport.onPolledMessage](data);
   } else {
-    receiver.onPolledControl(name, data);
+    receiver[inTransport.onPolledControl](name, data);
   }
 }

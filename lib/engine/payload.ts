@@ -5,6 +5,7 @@
  */
 
 /** Engine packet types by their digit. */
+import * as inTransport from "./in-transport";
 export const PACKET_TYPES = [
   "open",
   "close",
@@ -42,8 +43,8 @@ export function barePayload(protocol: 3 | 4, digit: string): string {
 /** Whom the packets of a payload are given to, one by one, in order. */
 export interface PacketReceiver {
   /** An empty text message has no data at all, as in engine.io. */
-  onPolledMessage(data: string | Buffer | undefined): void;
-  onPolledControl(type: ControlType, data: string | Buffer | undefined): void;
+  [inTransport.onPolledMessage](data: string | Buffer | undefined): void;
+  [inTransport.onPolledControl](type: ControlType, data: string | Buffer | undefined): void;
 }
 
 /** Delivers every packet up to the first undecodable one, which is delivered as `error`. */
@@ -65,19 +66,19 @@ export function deliverPacket(packet: string, receiver: PacketReceiver): boolean
   const first = packet.charCodeAt(0);
   if (first === LETTER_B) {
     // Lenient as Node's decoder is: other characters are skipped, the URL-safe alphabet is understood.
-    receiver.onPolledMessage(Buffer.from(packet.slice(1), "base64"));
+    receiver[inTransport.onPolledMessage](Buffer.from(packet.slice(1), "base64"));
     return true;
   }
   const type = PACKET_TYPES[first - DIGIT_ZERO];
   const data = packet.length > 1 ? packet.slice(1) : undefined;
   if (first - DIGIT_ZERO === MESSAGE) {
-    receiver.onPolledMessage(data);
+    receiver[inTransport.onPolledMessage](data);
     return true;
   }
   if (type === undefined || type === "message") {
-    receiver.onPolledControl("error", "parser error");
+    receiver[inTransport.onPolledControl]("error", "parser error");
     return false;
   }
-  receiver.onPolledControl(type, data);
+  receiver[inTransport.onPolledControl](type, data);
   return true;
 }

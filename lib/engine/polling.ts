@@ -8,6 +8,8 @@ import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import { type DataReceiver, DataRequest } from "./data-request";
 import { transportError } from "./errors";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { hasListeners } from "./lazy-emitter";
 import * as log from "./log";
 import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
@@ -66,7 +68,7 @@ export class Poll {
 
 function onPollClosed(this: PollingRequest): void {
   const poll = this[kPoll];
-  poll?.transport._onPollAborted(poll);
+  poll?.transport[inTransport.onPollAborted](poll);
 }
 
 export class PollingTransport extends Transport implements DataReceiver, PacketReceiver {
@@ -78,54 +80,54 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   /** How answers are compressed; the option as it was then. */
   httpCompression: boolean | object | undefined = undefined;
   /** The context of the first request, until `connection` was emitted in it. */
-  _handshakeContext: AsyncResource | undefined = undefined;
-  private state: TransportState = "open";
+  [inTransport.handshakeContext]: AsyncResource | undefined = undefined;
+  private [inTransport.state]: TransportState = "open";
   /** The callback of {@link PollingTransport.close}. */
-  private onClosed: (() => void) | undefined = undefined;
+  private [inTransport.onClosed]: (() => void) | undefined = undefined;
   /** At most two: one whose answer is on its way, one waiting. */
-  private readonly polls: Poll[] = [];
+  private readonly [inTransport.polls]: Poll[] = [];
   /** Something was sent while no GET waited, so the next one is answered at once. */
-  private hasBacklog = false;
-  private data: DataRequest | undefined;
-  private hasReceived = false;
+  private [inTransport.hasBacklog] = false;
+  private [inTransport.data]: DataRequest | undefined;
+  private [inTransport.hasReceived] = false;
   /** Messages of the body that is being delivered. */
-  private messages = 0;
+  private [inTransport.messages] = 0;
 
   get readyState(): TransportState {
-    return this.state;
+    return this[inTransport.state];
   }
 
   /** The GET that waits, as engine.io names it. */
   get req(): EngineRequest | null {
-    return this.waiting()?.req ?? null;
+    return this[inTransport.waiting]()?.req ?? null;
   }
 
   get res(): ServerResponse | null {
-    return this.waiting()?.res ?? null;
+    return this[inTransport.waiting]()?.res ?? null;
   }
 
   /** The POST whose body is arriving. */
   get dataReq(): EngineRequest | null {
-    return this.data?.req ?? null;
+    return this[inTransport.data]?.req ?? null;
   }
 
   get dataRes(): ServerResponse | null {
-    return this.data?.res ?? null;
+    return this[inTransport.data]?.res ?? null;
   }
 
   /** The session is being opened on this transport. */
-  _carry(session: Session): void {
+  [inTransport.carry](session: Session): void {
     const { opts } = session.server;
-    this.session = session;
+    this[inTransport.session] = session;
     this.maxHttpBufferSize = opts.maxHttpBufferSize;
     this.httpCompression = opts.httpCompression;
   }
 
   override close(callback?: () => void): void {
     if (this.readyState === "open") {
-      this.onClosed = callback;
-      const endsNow = this._beginClose();
-      this.session._closePolling(endsNow);
+      this[inTransport.onClosed] = callback;
+      const endsNow = this[inTransport.beginClose]();
+      this[inTransport.session][inEngine.closePolling](endsNow);
     }
   }
 
@@ -144,22 +146,22 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   /** Parks a GET. */
   onPollRequest(req: EngineRequest, res: ServerResponse): void {
-    const { session, polls } = this;
-    if (this.waiting() !== undefined || polls.length > 1) {
+    const { [inTransport.session]: session, [inTransport.polls]: polls } = this;
+    if (this[inTransport.waiting]() !== undefined || polls.length > 1) {
       log.logOverlap();
-      session._failTransport(transportError("overlap from client"));
+      session[inEngine.failTransport](transportError("overlap from client"));
       res.writeHead(400);
       res.end();
       return;
     }
-    const { hasBacklog } = this;
+    const { [inTransport.hasBacklog]: hasBacklog } = this;
     log.logParked(session, hasBacklog);
     const poll = new Poll(this, req, res);
     poll.isTaken = hasBacklog || session.readyState === "closing";
-    this.hasBacklog = false;
+    this[inTransport.hasBacklog] = false;
     polls.push(poll);
-    session._commands.poll(session._slot, poll.number);
-    session._onPollParked(hasBacklog);
+    session[inEngine.commands].poll(session[inEngine.slot], poll.number);
+    session[inEngine.onPollParked](hasBacklog);
     if (hasListeners(this)) {
       this.emit("ready");
     }
@@ -167,181 +169,185 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   /** Receives a POST. */
   onDataRequest(req: EngineRequest, res: ServerResponse): void {
-    const { session } = this;
+    const { [inTransport.session]: session } = this;
     // Pipelined behind one whose body is complete is no overlap: Node delivers the bodies in order.
-    if (this.data !== undefined && !this.data.req.complete) {
-      session._failTransport(transportError("data request overlap from client"));
+    if (this[inTransport.data] !== undefined && !this[inTransport.data].req.complete) {
+      session[inEngine.failTransport](transportError("data request overlap from client"));
       res.writeHead(400);
       res.end();
     } else if (session.protocol === 4 && hasBinaryContent(req)) {
-      session._failTransport(transportError("invalid content"));
+      session[inEngine.failTransport](transportError("invalid content"));
       res.writeHead(400).end();
     } else {
-      this.data = new DataRequest(this, req, res, this.maxHttpBufferSize);
+      this[inTransport.data] = new DataRequest(this, req, res, this.maxHttpBufferSize);
     }
   }
 
-  onBody(request: DataRequest, body: Buffer): void {
-    const { session } = this;
-    this.forget(request);
-    this.hasReceived = false;
-    this.messages = 0;
-    this.deliverBody(body, hasBinaryContent(request.req));
-    const { posted } = session.server._tally;
-    posted.packets += this.messages;
+  [inTransport.onBody](request: DataRequest, body: Buffer): void {
+    const { [inTransport.session]: session } = this;
+    this[inTransport.forget](request);
+    this[inTransport.hasReceived] = false;
+    this[inTransport.messages] = 0;
+    this[inTransport.deliverBody](body, hasBinaryContent(request.req));
+    const { posted } = session.server[inEngine.tally];
+    posted.packets += this[inTransport.messages];
     posted.bytes += body.length;
-    if (this.hasReceived && session.readyState === "open") {
+    if (this[inTransport.hasReceived] && session.readyState === "open") {
       // After the delivery: the first command of a turn leaves at once, and that is to be what a handler emits.
-      session._commands.received(session._slot);
+      session[inEngine.commands].received(session[inEngine.slot]);
     }
     acknowledge(session, request.req, request.res);
   }
 
   /** The session survives; the official client closes itself on seeing the status. */
-  onBodyTooLarge(request: DataRequest): void {
-    this.forget(request);
+  [inTransport.onBodyTooLarge](request: DataRequest): void {
+    this[inTransport.forget](request);
     request.res.writeHead(413).end();
   }
 
-  onBodyAborted(request: DataRequest): void {
-    this.forget(request);
-    this.session._failTransport(transportError("data request connection closed prematurely"));
+  [inTransport.onBodyAborted](request: DataRequest): void {
+    this[inTransport.forget](request);
+    this[inTransport.session][inEngine.failTransport](
+      transportError("data request connection closed prematurely"),
+    );
   }
 
-  onPolledMessage(data: string | Buffer | undefined): void {
-    if (this.session.readyState !== "open") {
+  [inTransport.onPolledMessage](data: string | Buffer | undefined): void {
+    if (this[inTransport.session].readyState !== "open") {
       log.logLatePacket();
       return;
     }
-    this.hasReceived = true;
-    this.messages += 1;
-    this.session._onContent(data);
+    this[inTransport.hasReceived] = true;
+    this[inTransport.messages] += 1;
+    this[inTransport.session][inEngine.onContent](data);
     if (hasListeners(this)) {
       this.emit("packet", data === undefined ? { type: "message" } : { type: "message", data });
     }
   }
 
-  onPolledControl(type: ControlType, data: string | Buffer | undefined): void {
+  [inTransport.onPolledControl](type: ControlType, data: string | Buffer | undefined): void {
     if (type === "close") {
-      this.onPeerClose();
+      this[inTransport.onPeerClose]();
       return;
     }
     if (type !== "pong") {
-      this.hasReceived = true;
+      this[inTransport.hasReceived] = true;
     }
     const packet = data === undefined ? { type } : { type, data };
-    this.session.onPacket(packet);
+    this[inTransport.session].onPacket(packet);
     if (hasListeners(this)) {
       this.emit("packet", packet);
     }
   }
 
   /** Answers the GET that the core names; one that was answered meanwhile is ignored. */
-  _onRespond(request: number, payload: string | Buffer, compress: boolean): void {
-    const poll = this.polls.find(({ number }) => number === request);
+  [inTransport.onRespond](request: number, payload: string | Buffer, compress: boolean): void {
+    const poll = this[inTransport.polls].find(({ number }) => number === request);
     if (poll !== undefined && !poll.isAnswered) {
-      this.answer(poll, payload, compress);
+      this[inTransport.answer](poll, payload, compress);
     }
   }
 
   /** Whether a GET waits that nothing was sent to yet. */
-  _isWaiting(): boolean {
-    return this.waiting() !== undefined;
+  [inTransport.isWaiting](): boolean {
+    return this[inTransport.waiting]() !== undefined;
   }
 
   /** A packet was given to the core; a volatile one has left if a GET waited, and is dropped otherwise. */
-  _onSend(isCertain: boolean): void {
-    const poll = this.polls[this.polls.length - 1];
+  [inTransport.onSend](isCertain: boolean): void {
+    const poll = this[inTransport.polls][this[inTransport.polls].length - 1];
     if (poll !== undefined) {
       // Were it taken before, the packet may wait or go along with the answer: the core knows, nobody here needs to.
       poll.isTaken = true;
     } else if (isCertain) {
-      this.hasBacklog = true;
+      this[inTransport.hasBacklog] = true;
     }
   }
 
   /** Whether something may wait for the next GET. */
-  _mayHold(): boolean {
-    return this.hasBacklog || this.polls.some(({ isTaken }) => isTaken);
+  [inTransport.mayHold](): boolean {
+    return this[inTransport.hasBacklog] || this[inTransport.polls].some(({ isTaken }) => isTaken);
   }
 
   /** The GET which was taken by what was sent last. */
-  _takenPoll(): Poll | undefined {
-    return this.polls[this.polls.length - 1];
+  [inTransport.takenPoll](): Poll | undefined {
+    return this[inTransport.polls][this[inTransport.polls].length - 1];
   }
 
-  _onPollAborted(poll: Poll): void {
+  [inTransport.onPollAborted](poll: Poll): void {
     poll.release();
-    this.polls.splice(this.polls.indexOf(poll), 1);
+    this[inTransport.polls].splice(this[inTransport.polls].indexOf(poll), 1);
     if (!poll.isAnswered) {
-      this.session._failTransport(transportError("poll connection closed prematurely"));
+      this[inTransport.session][inEngine.failTransport](
+        transportError("poll connection closed prematurely"),
+      );
     }
   }
 
   /** An orderly close begins. Returns whether the session ends now: a GET waits that takes it. */
-  _beginClose(): boolean {
-    this.dropBody();
-    if (!this.hasBacklog) {
-      this.state = "closing";
+  [inTransport.beginClose](): boolean {
+    this[inTransport.dropBody]();
+    if (!this[inTransport.hasBacklog]) {
+      this[inTransport.state] = "closing";
     }
-    const poll = this.waiting();
+    const poll = this[inTransport.waiting]();
     if (poll !== undefined) {
       poll.isTaken = true; // the core answers it with what is queued and the close packet
       return true;
     }
     if (this.closeTimeout !== CLOSE_TIMEOUT_MS) {
       // The link keeps the process alive as long as the session lives.
-      setTimeout(() => this.session.close(true), this.closeTimeout).unref();
+      setTimeout(() => this[inTransport.session].close(true), this.closeTimeout).unref();
     }
     return false;
   }
 
   /** The session has closed, or another transport carries it: GETs that wait are released. */
-  _end(isQuiet = false, lastWord = CLOSE): void {
-    if (this.state === "closed") {
+  [inTransport.end](isQuiet = false, lastWord = CLOSE): void {
+    if (this[inTransport.state] === "closed") {
       return;
     }
-    this.state = "closed";
-    this.dropBody();
-    for (const poll of [...this.polls]) {
+    this[inTransport.state] = "closed";
+    this[inTransport.dropBody]();
+    for (const poll of [...this[inTransport.polls]]) {
       if (poll.isTaken) {
         poll.lastWord = lastWord;
       } else {
-        this.answer(poll, barePayload(this.protocol, lastWord), false);
+        this[inTransport.answer](poll, barePayload(this.protocol, lastWord), false);
       }
     }
     log.logTransport(this, "closed");
-    this.onClosed?.();
+    this[inTransport.onClosed]?.();
     if (!isQuiet) {
-      this._tellEnd();
+      this[inTransport.tellEnd]();
     }
   }
 
   /** Tells that the transport is closed: after a close of the session, but before its end by a fault, as with engine.io. */
-  _tellEnd(): void {
+  [inTransport.tellEnd](): void {
     this.emit("close");
   }
 
   /** No answer will come from the core any more. */
-  _answerLeftovers(): void {
-    for (const poll of [...this.polls]) {
+  [inTransport.answerLeftovers](): void {
+    for (const poll of [...this[inTransport.polls]]) {
       if (!poll.isAnswered) {
-        this.answer(poll, barePayload(this.protocol, poll.lastWord), false);
+        this[inTransport.answer](poll, barePayload(this.protocol, poll.lastWord), false);
       }
     }
   }
 
   /** Delivers the packets of a POST. */
-  protected deliverBody(body: Buffer, isBinary: boolean): void {
+  protected [inTransport.deliverBody](body: Buffer, isBinary: boolean): void {
     if (isBinary) {
       log.logPayload(body);
       deliverBinaryPayload(body, this);
     } else {
-      this.deliverText(body.toString("utf8"));
+      this[inTransport.deliverText](body.toString("utf8"));
     }
   }
 
-  protected deliverText(payload: string): void {
+  protected [inTransport.deliverText](payload: string): void {
     log.logPayload(payload);
     if (this.protocol === 3) {
       deliverTextPayload(payload, this);
@@ -351,53 +357,63 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   }
 
   /** The body of the response with a payload. */
-  protected bodyOf(payload: string | Buffer): string | Buffer {
+  protected [inTransport.bodyOf](payload: string | Buffer): string | Buffer {
     return payload;
   }
 
   /** The client says goodbye: the GET that waits is released with a noop, not with the close packet. */
-  private onPeerClose(): void {
+  private [inTransport.onPeerClose](): void {
     log.logPeerClose();
-    if (this.session.readyState === "closing" && this.polls.some((poll) => !poll.isAnswered)) {
+    if (
+      this[inTransport.session].readyState === "closing" &&
+      this[inTransport.polls].some((poll) => !poll.isAnswered)
+    ) {
       return; // a GET came before it, and the core is telling that one of the close which began here
     }
-    if (this.session.readyState !== "closed") {
-      this._end(true, NOOP);
-      this.session._end("transport close");
+    if (this[inTransport.session].readyState !== "closed") {
+      this[inTransport.end](true, NOOP);
+      this[inTransport.session][inEngine.endNow]("transport close");
     }
   }
 
-  private answer(poll: Poll, payload: string | Buffer, compress: boolean): void {
+  private [inTransport.answer](poll: Poll, payload: string | Buffer, compress: boolean): void {
     log.logResponse(payload);
     poll.isTaken = true;
     poll.isAnswered = true;
     const compression = compress ? this.httpCompression : false;
-    respond(this.session, poll.req, poll.res, this.bodyOf(payload), compression, () => {
-      poll.release();
-      const index = this.polls.indexOf(poll);
-      if (index >= 0) {
-        this.polls.splice(index, 1);
-      }
-      log.logResponded(payload);
-      poll.onAnswered?.();
-    });
+    respond(
+      this[inTransport.session],
+      poll.req,
+      poll.res,
+      this[inTransport.bodyOf](payload),
+      compression,
+      () => {
+        poll.release();
+        const index = this[inTransport.polls].indexOf(poll);
+        if (index >= 0) {
+          this[inTransport.polls].splice(index, 1);
+        }
+        log.logResponded(payload);
+        poll.onAnswered?.();
+      },
+    );
   }
 
-  private waiting(): Poll | undefined {
-    const poll = this.polls[this.polls.length - 1];
+  private [inTransport.waiting](): Poll | undefined {
+    const poll = this[inTransport.polls][this[inTransport.polls].length - 1];
     return poll === undefined || poll.isTaken ? undefined : poll;
   }
 
-  private forget(request: DataRequest): void {
-    if (this.data === request) {
-      this.data = undefined;
+  private [inTransport.forget](request: DataRequest): void {
+    if (this[inTransport.data] === request) {
+      this[inTransport.data] = undefined;
     }
   }
 
   /** A body that is still arriving goes down with its connection. */
-  private dropBody(): void {
-    const { data } = this;
-    this.data = undefined;
+  private [inTransport.dropBody](): void {
+    const { [inTransport.data]: data } = this;
+    this[inTransport.data] = undefined;
     data?.destroy();
   }
 }

@@ -23,6 +23,8 @@ import {
   type ErrorCode,
   type ErrorContext,
 } from "./errors";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { createPolling } from "./jsonp";
 import { type Middleware, runMiddlewares } from "./middlewares";
 import { acceptWebSocket, openSession } from "./open-session";
@@ -76,7 +78,7 @@ export class Server extends EventEmitter {
   /** Texts by error code. */
   static readonly errorMessages = ERROR_MESSAGES;
 
-  private static readonly plainMethods: ReadonlyMap<string, unknown> = new Map(
+  private static readonly [inEngine.plainMethods]: ReadonlyMap<string, unknown> = new Map(
     REQUEST_METHODS.map((name) => [name, methodOf(Server.prototype, name)]),
   );
 
@@ -93,13 +95,13 @@ export class Server extends EventEmitter {
   /** Whether WebSockets are accepted, or what the `wsEngine` option has made. Undefined when the transport is switched off. */
   ws: WebSocketGate | WsEngine | undefined;
   /** What it has counted. */
-  readonly _tally = new Tally();
+  readonly [inEngine.tally] = new Tally();
   /** New sessions are refused, since the server is about to go. */
-  _isDraining = false;
-  private watchdog: Watchdog | undefined;
+  [inEngine.isDraining] = false;
+  private [inEngine.watchdog]: Watchdog | undefined;
   /** The middleware of the `cors` option, if it shows requests to nobody. */
-  private readonly cors: Middleware | undefined;
-  private link: Link | undefined;
+  private readonly [inEngine.cors]: Middleware | undefined;
+  private [inEngine.madeLink]: Link | undefined;
 
   /** @throws TypeError when an option has a value that cannot work */
   constructor(options?: ServerOptions) {
@@ -109,20 +111,20 @@ export class Server extends EventEmitter {
     if (corsOptions) {
       this.use(cors<CorsRequest>(corsOptions as cors.CorsOptions));
       if (typeof corsOptions !== "function") {
-        this.cors = this.middlewares[0]; // a function would be shown the requests
+        this[inEngine.cors] = this.middlewares[0]; // a function would be shown the requests
       }
     }
     this.init();
   }
 
   /** The link to the core, made when the first session is opened. */
-  get _link(): Link {
-    this.link ??= currentLink();
-    return this.link;
+  get [inEngine.link](): Link {
+    this[inEngine.madeLink] ??= currentLink();
+    return this[inEngine.madeLink];
   }
 
   /** Whether somebody listens to `flush` or `drain`, so that every write has to tell. Read with each write, hence not `listenerCount`. */
-  get _watchesWrites(): boolean {
+  get [inEngine.watchesWrites](): boolean {
     const { _events } = this as unknown as { _events: Record<string, unknown> };
     return _events.flush !== undefined || _events.drain !== undefined;
   }
@@ -143,9 +145,9 @@ export class Server extends EventEmitter {
     request.res = res;
     const decide: ErrorCallback = (code, context) => {
       if (code !== undefined) {
-        this._reportError(request, code, context);
+        this[inEngine.reportError](request, code, context);
         abortRequest(res, code, context);
-      } else if (this.refusesNew(request)) {
+      } else if (this[inEngine.refusesNew](request)) {
         abortDraining(res);
       } else if (request._query.sid) {
         debug("setting new request for existing client");
@@ -157,7 +159,7 @@ export class Server extends EventEmitter {
         });
       }
     };
-    this.runAndVerify(request, res, false, decide);
+    this[inEngine.runAndVerify](request, res, false, decide);
   }
 
   /** Handles an upgrade request, whatever its path. Any Duplex will do; `head` is what came with the request. */
@@ -167,35 +169,40 @@ export class Server extends EventEmitter {
     const request = req as EngineRequest;
     stream.on("error", destroyOnError);
     // Only middlewares see the response, and it lives as long as the connection.
-    const isSeen = this.middlewares.length > 0 || !this.isPlain("_applyMiddlewares");
+    const isSeen = this.middlewares.length > 0 || !this[inEngine.isPlain]("_applyMiddlewares");
     const res = isSeen ? new UpgradeResponse(request, stream) : undefined;
     const refuse: ErrorCallback = (code, context) => {
-      this._reportError(request, code as ErrorCode, context);
+      this[inEngine.reportError](request, code as ErrorCode, context);
       abortUpgrade(stream, code as ErrorCode, context);
     };
-    this.runAndVerify(request, res as unknown as ServerResponse, true, (code, context) => {
-      if (code !== undefined) {
-        refuse(code, context);
-      } else if (this.refusesNew(request)) {
-        abortDrainingUpgrade(stream);
-      } else {
-        res?.writeHead();
-        const upgrade = {
-          server: this,
-          req: request,
-          stream,
-          head,
-          headers: res?.table ?? {},
-          refuse,
-        };
-        const accept = this._hasWsEngine() ? acceptFromWsEngine : acceptWebSocket;
-        accept(upgrade, () => {
-          this.handshake("websocket", request, (failure, why) => {
-            abortUpgrade(stream, failure as ErrorCode, why);
+    this[inEngine.runAndVerify](
+      request,
+      res as unknown as ServerResponse,
+      true,
+      (code, context) => {
+        if (code !== undefined) {
+          refuse(code, context);
+        } else if (this[inEngine.refusesNew](request)) {
+          abortDrainingUpgrade(stream);
+        } else {
+          res?.writeHead();
+          const upgrade = {
+            server: this,
+            req: request,
+            stream,
+            head,
+            headers: res?.[inTransport.table] ?? {},
+            refuse,
+          };
+          const accept = this[inEngine.hasWsEngine]() ? acceptFromWsEngine : acceptWebSocket;
+          accept(upgrade, () => {
+            this.handshake("websocket", request, (failure, why) => {
+              abortUpgrade(stream, failure as ErrorCode, why);
+            });
           });
-        });
-      }
-    });
+        }
+      },
+    );
   }
 
   /**
@@ -241,8 +248,8 @@ export class Server extends EventEmitter {
       session.close(true);
     }
     this.cleanup();
-    this.watchdog?.stop();
-    this.watchdog = undefined;
+    this[inEngine.watchdog]?.stop();
+    this[inEngine.watchdog] = undefined;
     return this;
   }
 
@@ -258,14 +265,14 @@ export class Server extends EventEmitter {
     closeConnection: ErrorCallback,
   ): Promise<Transport | undefined> {
     const refuse: ErrorCallback = (code, context) => {
-      this._reportError(req, code as ErrorCode, context);
+      this[inEngine.reportError](req, code as ErrorCode, context);
       closeConnection(code);
     };
     const session = await openSession(this, req, refuse, () =>
       this.createTransport(transportName, req),
     );
     // The object for a WebSocket is made when somebody looks, and the engine itself does not.
-    return this.isPlain("handshake") ? undefined : session?.transport;
+    return this[inEngine.isPlain]("handshake") ? undefined : session?.transport;
   }
 
   /**
@@ -308,7 +315,9 @@ export class Server extends EventEmitter {
     this.ws?.close();
     const { transports, wsEngine, perMessageDeflate, watchdog } = this.opts;
     if (watchdog !== undefined) {
-      this.watchdog ??= new Watchdog(watchdog.stalledAfter, (duration) => this.onStalled(duration));
+      this[inEngine.watchdog] ??= new Watchdog(watchdog.stalledAfter, (duration) =>
+        this[inEngine.onStalled](duration),
+      );
     }
     if (!transports.includes("websocket")) {
       this.ws = undefined;
@@ -320,19 +329,19 @@ export class Server extends EventEmitter {
   }
 
   /** Whether the frames of WebSockets are those of a `wsEngine`. */
-  _hasWsEngine(): boolean {
+  [inEngine.hasWsEngine](): boolean {
     return this.ws !== undefined && !(this.ws instanceof WebSocketGate);
   }
 
   /** A session has been opened. */
-  _register(session: Socket): void {
+  [inEngine.register](session: Socket): void {
     this.clients[session.id] = session;
     this.clientsCount += 1;
-    this._tally.opened(session._transportName);
+    this[inEngine.tally].opened(session[inEngine.transportName]);
   }
 
   /** Tells of a new session. What a listener throws is an unhandled rejection, as with engine.io, whose handshake is asynchronous. */
-  _announce(session: Session): void {
+  [inEngine.announce](session: Session): void {
     try {
       this.emit("connection", session);
     } catch (error) {
@@ -341,54 +350,55 @@ export class Server extends EventEmitter {
   }
 
   /** A session has closed. */
-  _forget(session: Session, reason: CloseReason): void {
+  [inEngine.forget](session: Session, reason: CloseReason): void {
     if (Object.hasOwn(this.clients, session.id) && this.clients[session.id] === session) {
       delete this.clients[session.id];
       this.clientsCount -= 1;
-      this._tally.closed(session._transportName, reason);
+      this[inEngine.tally].closed(session[inEngine.transportName], reason);
     }
   }
 
   /** Tells why a request was refused. */
-  _reportError(req: EngineRequest, code: ErrorCode, context?: ErrorContext): void {
-    this._tally.refused(code);
+  [inEngine.reportError](req: EngineRequest, code: ErrorCode, context?: ErrorContext): void {
+    this[inEngine.tally].refused(code);
     this.emit("connection_error", { req, code, message: ERROR_MESSAGES[code], context });
   }
 
   /** Whether no code but the engine's own is shown requests. */
-  _keepsRequestsToItself(): boolean {
+  [inEngine.keepsRequestsToItself](): boolean {
     const { middlewares, ws } = this;
     return (
-      (middlewares.length === 0 || (middlewares.length === 1 && middlewares[0] === this.cors)) &&
+      (middlewares.length === 0 ||
+        (middlewares.length === 1 && middlewares[0] === this[inEngine.cors])) &&
       !this.opts.allowRequest &&
       this.listenerCount("initial_headers") === 0 &&
       this.listenerCount("headers") === 0 &&
       (ws === undefined || (ws instanceof WebSocketGate && ws.listenerCount("headers") === 0)) &&
-      REQUEST_METHODS.every((name) => this.isPlain(name))
+      REQUEST_METHODS.every((name) => this[inEngine.isPlain](name))
     );
   }
 
   /** Whether a request asks for a new session while there are to be none. */
-  private refusesNew(req: EngineRequest): boolean {
-    const isRefused = this._isDraining && !req._query.sid;
+  private [inEngine.refusesNew](req: EngineRequest): boolean {
+    const isRefused = this[inEngine.isDraining] && !req._query.sid;
     if (isRefused) {
       debug("a new session is refused, since the server is drained");
-      this._tally.refusals.draining += 1;
+      this[inEngine.tally].refusals.draining += 1;
     }
     return isRefused;
   }
 
-  private onStalled(duration: number): void {
-    this._tally.stalls.count += 1;
-    this._tally.stalls.duration += duration;
+  private [inEngine.onStalled](duration: number): void {
+    this[inEngine.tally].stalls.count += 1;
+    this[inEngine.tally].stalls.duration += duration;
     this.emit("stalled", { duration });
   }
 
-  private isPlain(name: string): boolean {
-    return methodOf(this, name) === Server.plainMethods.get(name);
+  private [inEngine.isPlain](name: string): boolean {
+    return methodOf(this, name) === Server[inEngine.plainMethods].get(name);
   }
 
-  private runAndVerify(
+  private [inEngine.runAndVerify](
     req: EngineRequest,
     res: ServerResponse,
     isUpgrade: boolean,

@@ -10,6 +10,8 @@ import { currentContext } from "../async-context";
 import type { CloseReason, SessionSink } from "../link";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { transportError } from "./errors";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { hasListeners } from "./lazy-emitter";
 import * as log from "./log";
 import { contentOf } from "./message";
@@ -54,14 +56,14 @@ export abstract class Session extends SessionBase implements SessionSink {
   abstract readonly id: string;
   abstract readonly protocol: 3 | 4;
   /** The packets somebody watches; undefined as long as nobody does. */
-  protected outgoing: Outgoing | undefined = undefined;
+  protected [inEngine.outgoing]: Outgoing | undefined = undefined;
   private _readyState: ReadyState = "opening";
   /** The polling transport, or the WebSocket's once somebody has asked for it. */
-  private current: Transport | undefined = undefined;
+  private [inEngine.current]: Transport | undefined = undefined;
   /** The stream that carries it, unless it is on polling. */
-  protected carrier: StreamCarrier | undefined = undefined;
+  protected [inEngine.carrier]: StreamCarrier | undefined = undefined;
   /** The stream of an upgrade that is under way. */
-  private candidate: StreamCarrier | undefined = undefined;
+  private [inEngine.candidate]: StreamCarrier | undefined = undefined;
 
   get readyState(): ReadyState {
     return this._readyState;
@@ -76,44 +78,44 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** What carries the session now. */
   get transport(): Transport {
-    this.current ??= this.transportOf(this.carrier as StreamCarrier);
-    return this.current;
+    this[inEngine.current] ??= this[inEngine.transportOf](this[inEngine.carrier] as StreamCarrier);
+    return this[inEngine.current];
   }
 
   set transport(transport: Transport) {
-    this.current = transport;
+    this[inEngine.current] = transport;
   }
 
   /** The name of what carries the session; asking for `transport.name` would make an object for each WebSocket. */
-  get _transportName(): TransportName {
-    return (this.current ?? this.carrier?.transport)?.name ?? "websocket";
+  get [inEngine.transportName](): TransportName {
+    return (this[inEngine.current] ?? this[inEngine.carrier]?.transport)?.name ?? "websocket";
   }
 
   /** Whether an upgrade is under way. */
   get upgrading(): boolean {
-    return this.has(UPGRADING);
+    return this[inEngine.has](UPGRADING);
   }
 
   set upgrading(isUpgrading: boolean) {
-    this.setBit(UPGRADING, isUpgrading);
+    this[inEngine.setBit](UPGRADING, isUpgrading);
   }
 
   /** Whether a WebSocket has replaced the polling transport; false for a session that began as one. */
   get upgraded(): boolean {
-    return this.has(UPGRADED);
+    return this[inEngine.has](UPGRADED);
   }
 
   set upgraded(isUpgraded: boolean) {
-    this.setBit(UPGRADED, isUpgraded);
+    this[inEngine.setBit](UPGRADED, isUpgraded);
   }
 
-  get _supportsBinary(): boolean {
-    return !this.has(TEXT_ONLY);
+  get [inEngine.supportsBinary](): boolean {
+    return !this[inEngine.has](TEXT_ONLY);
   }
 
   /** Transports this session may still be upgraded to. */
   getAvailableUpgrades(): TransportName[] {
-    const name = this.current instanceof PollingTransport ? "polling" : "websocket";
+    const name = this[inEngine.current] instanceof PollingTransport ? "polling" : "websocket";
     return this.server.upgrades(name).filter((to) => this.server.opts.transports.includes(to));
   }
 
@@ -122,7 +124,7 @@ export abstract class Session extends SessionBase implements SessionSink {
    * has come for. The event `drained` tells when nothing waits any more.
    */
   get bufferedAmount(): number {
-    return this._pendingBytes();
+    return this[inEngine.pendingBytes]();
   }
 
   /**
@@ -130,22 +132,22 @@ export abstract class Session extends SessionBase implements SessionSink {
    *
    * @param sendOpen gets the content of the open packet, if it is not the core that sends it
    */
-  _open(polling?: PollingTransport, sendOpen?: (handshake: string) => void): void {
-    const { opts, _link } = this.server;
+  [inEngine.open](polling?: PollingTransport, sendOpen?: (handshake: string) => void): void {
+    const { opts, [inEngine.link]: link } = this.server;
     if (polling !== undefined) {
-      this.current = polling;
-      polling._carry(this);
-      polling._handshakeContext = currentContext();
-      this.setBit(UNANNOUNCED, true);
+      this[inEngine.current] = polling;
+      polling[inTransport.carry](this);
+      polling[inTransport.handshakeContext] = currentContext();
+      this[inEngine.setBit](UNANNOUNCED, true);
     }
-    this._slot = _link.openSession(this);
+    this[inEngine.slot] = link.openSession(this);
     this.readyState = "open";
     const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: maxPayload } = opts;
-    const json = this.openContent();
-    _link.commands.open(this._slot, sendOpen === undefined ? json : "", {
+    const json = this[inEngine.openContent]();
+    link.commands.open(this[inEngine.slot], sendOpen === undefined ? json : "", {
       websocket: polling === undefined,
       protocol: this.protocol,
-      textOnly: !this._supportsBinary,
+      textOnly: !this[inEngine.supportsBinary],
       pingInterval,
       pingTimeout,
       upgradeTimeout,
@@ -153,83 +155,84 @@ export abstract class Session extends SessionBase implements SessionSink {
     });
     if (opts.outbox !== undefined) {
       const { maxBytes = MAX_OUTBOX_BYTES, policy = "stalled" } = opts.outbox;
-      _link.commands.budget(this._slot, maxBytes, policy);
+      link.commands.budget(this[inEngine.slot], maxBytes, policy);
     }
     sendOpen?.(json);
-    this._stamp(1, true);
+    this[inEngine.stamp](1, true);
     log.logOpening(json, polling === undefined);
     if (opts.initialPacket) {
       log.logSending("message", opts.initialPacket);
-      this._sendMessage(contentOf(opts.initialPacket), true);
+      this[inEngine.sendMessage](contentOf(opts.initialPacket), true);
     }
   }
 
   /** Tells listeners of the server, who may use the session at once, that its transport has taken the open packet. */
-  _tellOpening(): void {
-    if (this.server._watchesWrites) {
-      const data = this.openContent();
+  [inEngine.tellOpening](): void {
+    if (this.server[inEngine.watchesWrites]) {
+      const data = this[inEngine.openContent]();
       const packet: Packet = { type: "open", data, options: { compress: true } };
       this.server.emit("flush", this, [packet]);
       this.server.emit("drain", this);
     }
   }
 
-  private openContent(): string {
+  private [inEngine.openContent](): string {
     const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = this.server.opts;
     const upgrades = this.getAvailableUpgrades();
     return JSON.stringify({ sid: this.id, upgrades, pingInterval, pingTimeout, maxPayload });
   }
 
   /** The stream that carries the session from its beginning. */
-  _setCarrier(carrier: StreamCarrier): void {
-    this.carrier = carrier;
+  [inEngine.setCarrier](carrier: StreamCarrier): void {
+    this[inEngine.carrier] = carrier;
     log.logCarrier(this, carrier);
   }
 
   /** A stream that may become the transport. */
-  _setCandidate(carrier: StreamCarrier): void {
+  [inEngine.setCandidate](carrier: StreamCarrier): void {
     log.logCandidate(carrier);
-    this.candidate = carrier;
+    this[inEngine.candidate] = carrier;
     this.upgrading = true;
   }
 
   /** Whether a WebSocket may become the transport. A session that began as one is not handed to a second (engine.io lets it be). */
-  _canUpgrade(): boolean {
+  [inEngine.canUpgrade](): boolean {
     return (
       this._readyState !== "closed" &&
-      !this.has(UPGRADING | UPGRADED) &&
-      this.current instanceof PollingTransport
+      !this[inEngine.has](UPGRADING | UPGRADED) &&
+      this[inEngine.current] instanceof PollingTransport
     );
   }
 
   /** Whether a stream carries the session, or is about to. */
-  _carries(carrier: StreamCarrier): boolean {
+  [inEngine.carries](carrier: StreamCarrier): boolean {
     return (
-      this._readyState !== "closed" && (carrier === this.carrier || carrier === this.candidate)
+      this._readyState !== "closed" &&
+      (carrier === this[inEngine.carrier] || carrier === this[inEngine.candidate])
     );
   }
 
   /** Whether a volatile packet would be sent now: nothing was in this turn, and the transport takes more. */
-  _canWrite(transport = this.current): boolean {
-    if (transport !== this.current || this._readyState === "closed") {
+  [inEngine.canWrite](transport = this[inEngine.current]): boolean {
+    if (transport !== this[inEngine.current] || this._readyState === "closed") {
       return transport?.readyState === "open";
     }
     return transport instanceof PollingTransport
-      ? transport._isWaiting() && this.broadcastsInTurn() === 0
-      : this.isStreamFree() && !this.carrier?.isBusy;
+      ? transport[inTransport.isWaiting]() && this[inEngine.broadcastsInTurn]() === 0
+      : this[inEngine.isStreamFree]() && !this[inEngine.carrier]?.isBusy;
   }
 
-  override _stamp(packets = 1, isCertain = false): void {
-    super._stamp(packets, isCertain);
-    if (this.current instanceof PollingTransport) {
-      this.current._onSend(isCertain);
+  override [inEngine.stamp](packets = 1, isCertain = false): void {
+    super[inEngine.stamp](packets, isCertain);
+    if (this[inEngine.current] instanceof PollingTransport) {
+      this[inEngine.current][inTransport.onSend](isCertain);
     }
   }
 
   /** A GET was parked: it takes what is buffered. */
-  _onPollParked(hadBacklog: boolean): void {
-    if (this.outgoing?.buffer.length) {
-      this.outgoing.flush();
+  [inEngine.onPollParked](hadBacklog: boolean): void {
+    if (this[inEngine.outgoing]?.buffer.length) {
+      this[inEngine.outgoing].flush();
     } else {
       log.logUncountedFlush(this, hadBacklog);
     }
@@ -242,197 +245,197 @@ export abstract class Session extends SessionBase implements SessionSink {
       return;
     }
     if (packet.type === "message") {
-      this._onContent(packet.data);
+      this[inEngine.onContent](packet.data);
       return;
     }
     log.logPacket(this, packet.type);
-    if (this.has(WATCHES_PACKETS)) {
+    if (this[inEngine.has](WATCHES_PACKETS)) {
       this.emit("packet", packet);
     }
     if (packet.type === "error") {
-      this._end("parse error");
-    } else if (packet.type === this.clientHeartbeat) {
-      this.onPolledHeartbeat();
+      this[inEngine.endNow]("parse error");
+    } else if (packet.type === this[inEngine.clientHeartbeat]) {
+      this[inEngine.onPolledHeartbeat]();
     } else if (packet.type === "ping" || packet.type === "pong") {
-      this._end("transport error", new Error(INVALID_HEARTBEAT));
+      this[inEngine.endNow]("transport error", new Error(INVALID_HEARTBEAT));
     }
   }
 
   /** The content of a message has arrived. */
-  _onContent(data: string | Buffer | undefined): void {
+  [inEngine.onContent](data: string | Buffer | undefined): void {
     log.logPacket(this, "message");
     // An empty text message has no data at all: socket.io's decoder depends on it.
     const content = data === "" ? undefined : data;
-    if (this.has(WATCHES_PACKETS)) {
+    if (this[inEngine.has](WATCHES_PACKETS)) {
       this.emit("packet", content === undefined ? { type: "message" } : { type: "message", data });
     }
     this.emit("data", content);
     this.emit("message", content);
   }
 
-  onMessage(data: string | Buffer): void {
+  [inEngine.onMessage](data: string | Buffer): void {
     if (this._readyState === "open") {
-      const { current } = this;
-      this._onContent(data);
+      const { [inEngine.current]: current } = this;
+      this[inEngine.onContent](data);
       tellTransport(current, { type: "message", data });
     } else {
       log.logLatePacket();
     }
   }
 
-  onClosed(reason: CloseReason, description: string, isAwaited: boolean): void {
+  [inEngine.onClosed](reason: CloseReason, description: string, isAwaited: boolean): void {
     if (this._readyState === "closed") {
       return; // the core has been told to close it
     }
     if (isAwaited) {
-      this._commands.finish(this._slot);
+      this[inEngine.commands].finish(this[inEngine.slot]);
     }
-    const failure = this.carrier?.failure;
+    const failure = this[inEngine.carrier]?.failure;
     if (reason === "transport close" && failure !== undefined) {
-      this.failTransport(failure);
+      this[inEngine.onTransportFailed](failure);
     } else if (reason === "transport error" && description !== "") {
-      const { carrier } = this;
+      const { [inEngine.carrier]: carrier } = this;
       if (description === INVALID_HEARTBEAT) {
         log.logPacket(this, this.protocol === 3 ? "pong" : "ping");
-        this.finish(reason, new Error(description));
+        this[inEngine.finish](reason, new Error(description));
       } else {
         log.logProtocolError();
-        this.failTransport(transportError(description));
-        carrier?.transport?._onFailed(description);
+        this[inEngine.onTransportFailed](transportError(description));
+        carrier?.transport?.[inTransport.onFailed](description);
       }
     } else if (reason === "parse error") {
       const packet: Packet = { type: "error", data: "parser error" };
       log.logPacket(this, "error");
-      if (this.has(WATCHES_PACKETS)) {
+      if (this[inEngine.has](WATCHES_PACKETS)) {
         this.emit("packet", packet);
       }
-      this.finish(reason);
-      tellTransport(this.current, packet);
+      this[inEngine.finish](reason);
+      tellTransport(this[inEngine.current], packet);
     } else {
-      this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : reason);
+      this[inEngine.finish](this[inEngine.has](TRANSPORT_CLOSED) ? "transport close" : reason);
     }
   }
 
-  onEnded(): void {
-    this.finish("transport close"); // the core has told the reason before; this is for the day it does not
-    this._slot = -1;
-    if (this.current instanceof PollingTransport) {
-      this.current._answerLeftovers();
+  [inEngine.onEnded](): void {
+    this[inEngine.finish]("transport close"); // the core has told the reason before; this is for the day it does not
+    this[inEngine.slot] = -1;
+    if (this[inEngine.current] instanceof PollingTransport) {
+      this[inEngine.current][inTransport.answerLeftovers]();
     }
   }
 
-  onRespond(request: number, payload: string | Buffer, compress: boolean): void {
-    if (!(this.current instanceof PollingTransport)) {
+  [inEngine.onRespond](request: number, payload: string | Buffer, compress: boolean): void {
+    if (!(this[inEngine.current] instanceof PollingTransport)) {
       return;
     }
-    const polling = this.current;
-    if (this.has(UPGRADING)) {
+    const polling = this[inEngine.current];
+    if (this[inEngine.has](UPGRADING)) {
       log.logNoop(payload);
     }
-    if (!this.has(UNANNOUNCED)) {
-      polling._onRespond(request, payload, compress);
+    if (!this[inEngine.has](UNANNOUNCED)) {
+      polling[inTransport.onRespond](request, payload, compress);
       return;
     }
-    this.setBit(UNANNOUNCED, false);
-    const context = polling._handshakeContext;
-    polling._handshakeContext = undefined;
+    this[inEngine.setBit](UNANNOUNCED, false);
+    const context = polling[inTransport.handshakeContext];
+    polling[inTransport.handshakeContext] = undefined;
     context?.runInAsyncScope(() => {
       try {
-        polling._onRespond(request, payload, compress);
+        polling[inTransport.onRespond](request, payload, compress);
       } catch (error) {
         // A listener of the headers: there is no session then, no answer, and the rejection is unhandled, as with engine.io.
-        this.abandon();
+        this[inEngine.abandon]();
         void Promise.reject(error);
         return;
       }
       if (this._readyState === "open") {
-        this.server._announce(this);
+        this.server[inEngine.announce](this);
       }
     });
   }
 
-  onUpgrading(conn: number): void {
-    const { candidate } = this;
+  [inEngine.onUpgrading](conn: number): void {
+    const { [inEngine.candidate]: candidate } = this;
     if (candidate?.conn !== conn || this._readyState === "closed") {
       return;
     }
     log.logProbe();
     if (this.listenerCount("upgrading") > 0) {
-      this.emit("upgrading", this.transportOf(candidate));
+      this.emit("upgrading", this[inEngine.transportOf](candidate));
     }
   }
 
-  onUpgraded(conn: number): void {
-    const { candidate } = this;
+  [inEngine.onUpgraded](conn: number): void {
+    const { [inEngine.candidate]: candidate } = this;
     if (candidate?.conn !== conn || this._readyState === "closed") {
       return;
     }
-    const polling = this.current as PollingTransport;
+    const polling = this[inEngine.current] as PollingTransport;
     log.logUpgrade(polling);
     log.logCarrier(this, candidate);
-    this.candidate = undefined;
-    this.carrier = candidate;
-    this.current = candidate.transport;
+    this[inEngine.candidate] = undefined;
+    this[inEngine.carrier] = candidate;
+    this[inEngine.current] = candidate.transport;
     this.upgrading = false;
     this.upgraded = true;
-    this.server._tally.moved(this._transportName);
+    this.server[inEngine.tally].moved(this[inEngine.transportName]);
     polling.discard();
-    polling._end();
-    polling._answerLeftovers();
+    polling[inTransport.end]();
+    polling[inTransport.answerLeftovers]();
     if (this.listenerCount("upgrade") > 0) {
       this.emit("upgrade", this.transport);
     }
-    this.outgoing?.flush();
-    this.onMoved();
+    this[inEngine.outgoing]?.flush();
+    this[inEngine.onMoved]();
   }
 
-  onUpgradeFailed(conn: number, failure: number): void {
-    if (this.candidate?.conn === conn) {
-      log.logFailedUpgrade(this.candidate, failure);
-      this.server._tally.upgrades.failed += 1;
-      this.candidate = undefined;
+  [inEngine.onUpgradeFailed](conn: number, failure: number): void {
+    if (this[inEngine.candidate]?.conn === conn) {
+      log.logFailedUpgrade(this[inEngine.candidate], failure);
+      this.server[inEngine.tally].upgrades.failed += 1;
+      this[inEngine.candidate] = undefined;
       this.upgrading = false;
     }
   }
 
-  onHeartbeat(): void {
+  [inEngine.onHeartbeat](): void {
     if (this._readyState === "open") {
-      const packet: Packet = { type: this.clientHeartbeat };
+      const packet: Packet = { type: this[inEngine.clientHeartbeat] };
       log.logPacket(this, packet.type);
-      if (this.has(WATCHES_PACKETS)) {
+      if (this[inEngine.has](WATCHES_PACKETS)) {
         this.emit("packet", packet);
       }
       if (this.protocol === 3) {
-        this.emitControlSent("pong");
+        this[inEngine.emitControlSent]("pong");
       }
       this.emit("heartbeat");
-      tellTransport(this.current, packet);
+      tellTransport(this[inEngine.current], packet);
     }
   }
 
-  onControl(digit: number, text: string): void {
+  [inEngine.onControl](digit: number, text: string): void {
     const packet: Packet = { type: PACKET_TYPES[digit - DIGIT_ZERO] };
     if (text !== "") {
       packet.data = text;
     }
-    const { current } = this;
+    const { [inEngine.current]: current } = this;
     this.onPacket(packet);
     tellTransport(current, packet);
   }
 
-  onPingSent(): void {
+  [inEngine.onPingSent](): void {
     if (this._readyState === "open") {
-      this.emitControlSent("ping");
+      this[inEngine.emitControlSent]("ping");
     }
   }
 
-  onSent(count: number): void {
+  [inEngine.onSent](count: number): void {
     if (this._readyState === "closed") {
       return;
     }
     if (count > 0) {
-      this.outgoing?.onSent(count);
-    } else if (this.carrier !== undefined) {
+      this[inEngine.outgoing]?.onSent(count);
+    } else if (this[inEngine.carrier] !== undefined) {
       this.emit("drained");
     }
   }
@@ -442,119 +445,131 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (discard && (this._readyState === "open" || this._readyState === "closing")) {
       log.logDiscard();
       try {
-        this.finish(this.has(TRANSPORT_CLOSED) ? "transport close" : "forced close");
+        this[inEngine.finish](
+          this[inEngine.has](TRANSPORT_CLOSED) ? "transport close" : "forced close",
+        );
       } finally {
         // Behind the listeners of `close`, who may want to see what is lost.
-        this._commands.close(this._slot, true);
+        this[inEngine.commands].close(this[inEngine.slot], true);
       }
     }
     if (this._readyState !== "open") {
       return;
     }
-    const polling = this.current instanceof PollingTransport ? this.current : undefined;
-    const isHeldUp = polling === undefined && this._pendingBytes() > 0;
+    const polling =
+      this[inEngine.current] instanceof PollingTransport ? this[inEngine.current] : undefined;
+    const isHeldUp = polling === undefined && this[inEngine.pendingBytes]() > 0;
     if (isHeldUp) {
-      this.watch(WATCHES_WRITES); // to be told when the peer has read what waits
+      this[inEngine.watch](WATCHES_WRITES); // to be told when the peer has read what waits
     }
-    const endsNow = polling === undefined ? !this.hasWaiting() : polling._beginClose();
+    const endsNow =
+      polling === undefined ? !this[inEngine.hasWaiting]() : polling[inTransport.beginClose]();
     this.readyState = "closing";
     if (debug.enabled) {
-      log.logClose(this.outgoing?.buffer.length ?? 0);
+      log.logClose(this[inEngine.outgoing]?.buffer.length ?? 0);
     }
-    if (!this.outgoing?.buffer.length) {
-      log.logClosing(this.carrier, this.current, endsNow ? "writable" : "not writable");
+    if (!this[inEngine.outgoing]?.buffer.length) {
+      log.logClosing(
+        this[inEngine.carrier],
+        this[inEngine.current],
+        endsNow ? "writable" : "not writable",
+      );
     }
     if (endsNow || !isHeldUp) {
-      this._commands.close(this._slot, false);
+      this[inEngine.commands].close(this[inEngine.slot], false);
     }
     if (endsNow) {
-      this.finish("forced close");
+      this[inEngine.finish]("forced close");
     }
   }
 
   /** The user closes a stream, current or candidate, instead of the session. */
-  _closeStream(transport: StreamTransport): void {
-    if (transport !== this.current) {
-      transport.carrier.destroy();
+  [inEngine.closeStream](transport: StreamTransport): void {
+    if (transport !== this[inEngine.current]) {
+      transport[inTransport.carrier].destroy();
     } else if (this._readyState === "open") {
-      this.setBit(TRANSPORT_CLOSED, true);
-      this._commands.close(this._slot, false);
+      this[inEngine.setBit](TRANSPORT_CLOSED, true);
+      this[inEngine.commands].close(this[inEngine.slot], false);
     }
   }
 
   /** The user closes the polling transport instead of the session. */
-  _closePolling(endsNow: boolean): void {
+  [inEngine.closePolling](endsNow: boolean): void {
     if (this._readyState === "open") {
-      this.setBit(TRANSPORT_CLOSED, true);
-      this._commands.close(this._slot, false);
+      this[inEngine.setBit](TRANSPORT_CLOSED, true);
+      this[inEngine.commands].close(this[inEngine.slot], false);
       if (endsNow) {
-        this.finish("transport close");
+        this[inEngine.finish]("transport close");
       }
     }
   }
 
   /** What was buffered is with the transport now: a session that waits to be closed is. */
-  _onDrained(): void {
+  [inEngine.onDrained](): void {
     if (this._readyState === "closing") {
-      log.logDrainedClose(this.carrier, this.current);
-      if (!(this.current instanceof PollingTransport)) {
-        this._commands.close(this._slot, false);
-        this.finish("forced close");
+      log.logDrainedClose(this[inEngine.carrier], this[inEngine.current]);
+      if (!(this[inEngine.current] instanceof PollingTransport)) {
+        this[inEngine.commands].close(this[inEngine.slot], false);
+        this[inEngine.finish]("forced close");
       }
     }
   }
 
   /** Whether packets wait behind those that the stream has got, as far as that is known in JavaScript. */
-  private hasWaiting(): boolean {
-    return this.outgoing === undefined
-      ? this.waitingInTurn() > 0
-      : this.outgoing.buffer.length > 0 || (!this._observed() && this.waitingInTurn() > 0);
+  private [inEngine.hasWaiting](): boolean {
+    return this[inEngine.outgoing] === undefined
+      ? this[inEngine.waitingInTurn]() > 0
+      : this[inEngine.outgoing].buffer.length > 0 ||
+          (!this[inEngine.observed]() && this[inEngine.waitingInTurn]() > 0);
   }
 
   /** The transport fails, by the peer's fault or the user's order. */
-  _failTransport(error: Error): void {
+  [inEngine.failTransport](error: Error): void {
     if (this._readyState !== "closed") {
-      this._commands.close(this._slot, true);
-      this.failTransport(error);
+      this[inEngine.commands].close(this[inEngine.slot], true);
+      this[inEngine.onTransportFailed](error);
     }
   }
 
-  private failTransport(error: Error): void {
-    const { current } = this;
-    this.finish("transport error", error);
+  private [inEngine.onTransportFailed](error: Error): void {
+    const { [inEngine.current]: current } = this;
+    this[inEngine.finish]("transport error", error);
     if (current !== undefined && current.listenerCount("error") > 0) {
       current.emit("error", error);
     }
   }
 
   /** The session ends at once. */
-  _end(reason: CloseReason, description?: Error): void {
+  [inEngine.endNow](reason: CloseReason, description?: Error): void {
     if (this._readyState !== "closed") {
-      this._commands.close(this._slot, true);
-      this.finish(reason, description);
+      this[inEngine.commands].close(this[inEngine.slot], true);
+      this[inEngine.finish](reason, description);
     }
   }
 
   /** The packet that is the client's half of the heartbeat: in protocol 3 it is the client that pings. */
-  private get clientHeartbeat(): "ping" | "pong" {
+  private get [inEngine.clientHeartbeat](): "ping" | "pong" {
     return this.protocol === 3 ? "ping" : "pong";
   }
 
-  private onPolledHeartbeat(): void {
-    if (this._slot < 0) {
+  private [inEngine.onPolledHeartbeat](): void {
+    if (this[inEngine.slot] < 0) {
       return;
     }
-    this._commands.pong(this._slot);
+    this[inEngine.commands].pong(this[inEngine.slot]);
     if (this.protocol === 3) {
-      const isTaken = this.takesControl();
-      this._stamp(1, true); // the core answers with a pong, which takes a GET that waits
-      this.emitControlSent("pong", isTaken);
+      const isTaken = this[inEngine.takesControl]();
+      this[inEngine.stamp](1, true); // the core answers with a pong, which takes a GET that waits
+      this[inEngine.emitControlSent]("pong", isTaken);
     }
     this.emit("heartbeat");
   }
 
   /** The events of a packet that the core has sent by itself. */
-  private emitControlSent(type: "ping" | "pong", isTaken = this.takesControl()): void {
+  private [inEngine.emitControlSent](
+    type: "ping" | "pong",
+    isTaken = this[inEngine.takesControl](),
+  ): void {
     log.logHeartbeat(this, type, isTaken);
     const packet: Packet = { type, options: { compress: true } };
     this.emit("packetCreate", packet);
@@ -565,66 +580,70 @@ export abstract class Session extends SessionBase implements SessionSink {
   }
 
   /** Whether the transport takes a packet of the core's own at once. */
-  private takesControl(): boolean {
-    return !(this.current instanceof PollingTransport) || this.current._isWaiting();
+  private [inEngine.takesControl](): boolean {
+    return (
+      !(this[inEngine.current] instanceof PollingTransport) ||
+      this[inEngine.current][inTransport.isWaiting]()
+    );
   }
 
   /** Called when a WebSocket has replaced the polling transport. */
-  protected abstract onMoved(): void;
+  protected abstract [inEngine.onMoved](): void;
 
   /** Somebody listens to what the transport tells of the packets in it. */
-  _watchTransport(event: "drain" | "packet"): void {
-    this.watch(event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES);
+  [inEngine.watchTransport](event: "drain" | "packet"): void {
+    this[inEngine.watch](event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES);
   }
 
   /** Whether somebody watches the writes of this session. */
-  abstract _observed(): boolean;
+  abstract [inEngine.observed](): boolean;
 
   /** Gives the core a packet that somebody has put into `writeBuffer`. */
-  abstract _givePacket(packet: Packet): void;
+  abstract [inEngine.givePacket](packet: Packet): void;
 
   /** Finds out what waits, for a session whose writes nobody has watched. */
-  abstract _takeStock(outgoing: Outgoing): void;
+  abstract [inEngine.takeStock](outgoing: Outgoing): void;
 
   /** Sends one packet that is no message, without events. */
-  abstract _sendControl(type: PacketType | undefined, data: unknown, flags: number): void;
+  abstract [inEngine.sendControl](type: PacketType | undefined, data: unknown, flags: number): void;
 
   /** Sends one message without events. */
-  abstract _sendMessage(content: string | ArrayBufferView, compress: boolean): void;
+  abstract [inEngine.sendMessage](content: string | ArrayBufferView, compress: boolean): void;
 
   /** The one way a session ends in JavaScript. */
-  private finish(reason: CloseReason, description?: Error): void {
+  private [inEngine.finish](reason: CloseReason, description?: Error): void {
     if (this._readyState === "closed") {
       return;
     }
     const isFault = reason !== "forced close" && reason !== "transport close";
-    const polling = this.current instanceof PollingTransport ? this.current : undefined;
-    log.logEnding(reason, this.carrier, this.current);
+    const polling =
+      this[inEngine.current] instanceof PollingTransport ? this[inEngine.current] : undefined;
+    log.logEnding(reason, this[inEngine.carrier], this[inEngine.current]);
     this.readyState = "closed";
     if (isFault) {
-      log.logClosing(this.carrier, this.current);
+      log.logClosing(this[inEngine.carrier], this[inEngine.current]);
     }
-    polling?._end(!isFault);
-    this.server._forget(this, reason);
-    this.outgoing?.close();
+    polling?.[inTransport.end](!isFault);
+    this.server[inEngine.forget](this, reason);
+    this[inEngine.outgoing]?.close();
     this.emit("close", reason, description);
-    if (this.candidate !== undefined) {
-      log.logLostCandidate(this.candidate);
+    if (this[inEngine.candidate] !== undefined) {
+      log.logLostCandidate(this[inEngine.candidate]);
     }
-    this.setBit(UPGRADING, false); // an upgrade under way is engine.io's last to hear of it
+    this[inEngine.setBit](UPGRADING, false); // an upgrade under way is engine.io's last to hear of it
     if (!isFault) {
-      polling?._tellEnd();
+      polling?.[inTransport.tellEnd]();
     }
   }
 
   /** The session ends before anybody was told of it. */
-  private abandon(): void {
+  private [inEngine.abandon](): void {
     this.readyState = "closed";
-    this._commands.close(this._slot, true);
-    this.server._forget(this, "transport error");
+    this[inEngine.commands].close(this[inEngine.slot], true);
+    this.server[inEngine.forget](this, "transport error");
   }
 
-  private transportOf(carrier: StreamCarrier): StreamTransport {
+  private [inEngine.transportOf](carrier: StreamCarrier): StreamTransport {
     carrier.transport ??= new WebSocketTransport(this, carrier as Carrier); // the others bring theirs
     return carrier.transport;
   }

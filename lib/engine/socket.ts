@@ -8,6 +8,8 @@ import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { logSending, logsWrites } from "./log";
 import { type Content, contentOf, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
@@ -30,9 +32,9 @@ export interface SendOptions {
 /** The socket.io layer's object for a session, which wants to know some things about it. */
 export interface RequestUser {
   /** Called before `conn.request` is replaced, so that what was to be built from it later is built now. */
-  beforeRequestReplaced(): void;
+  [inEngine.beforeRequestReplaced](): void;
   /** Called when somebody begins to watch what is written, so that native broadcasts leave the session out. */
-  onWritesWatched(): void;
+  [inEngine.onWritesWatched](): void;
 }
 
 /** An own property, so that `delete conn.request` works; shared, so that it costs nothing. */
@@ -40,12 +42,12 @@ const requestProperty: PropertyDescriptor = {
   enumerable: true,
   configurable: true,
   get(this: Socket) {
-    const { _request: request } = this;
+    const { [inEngine.request]: request } = this;
     return request instanceof HiddenRequest ? request.request : request;
   },
   set(this: Socket, request: EngineRequest) {
-    this._requestUser?.beforeRequestReplaced();
-    this._request = request;
+    this[inEngine.requestUser]?.[inEngine.beforeRequestReplaced]();
+    this[inEngine.request] = request;
   },
 };
 
@@ -54,9 +56,9 @@ export class Socket extends Session {
   declare request: IncomingMessage;
   /** The peer's address when the session was opened. Undefined where there is none (unix sockets), though engine.io's types do not say so. */
   readonly remoteAddress: string;
-  _request: EngineRequest | HiddenRequest | null;
+  [inEngine.request]: EngineRequest | HiddenRequest | null;
   /** The socket.io layer's object for this session, if it wants to know. */
-  _requestUser: RequestUser | undefined = undefined;
+  [inEngine.requestUser]: RequestUser | undefined = undefined;
 
   constructor(
     readonly id: string,
@@ -65,29 +67,32 @@ export class Socket extends Session {
     readonly protocol: 3 | 4,
   ) {
     super(server);
-    this._request = req;
+    this[inEngine.request] = req;
     this.remoteAddress = peerEnd(req?.socket ?? req?.connection).address as string; // made by hand, a request may have the older name alone
     Object.defineProperty(this, "request", requestProperty);
-    this.setBit(TEXT_ONLY, Boolean(req?._query.b64));
+    this[inEngine.setBit](TEXT_ONLY, Boolean(req?._query.b64));
   }
 
-  override onMessage(data: string | Buffer): void {
-    if (this._requestUser === undefined || this.has(WATCHES_MESSAGES | WATCHES_PACKETS)) {
-      runApart(super.onMessage, this, data);
+  override [inEngine.onMessage](data: string | Buffer): void {
+    if (
+      this[inEngine.requestUser] === undefined ||
+      this[inEngine.has](WATCHES_MESSAGES | WATCHES_PACKETS)
+    ) {
+      runApart(super[inEngine.onMessage], this, data);
     } else {
-      super.onMessage(data);
+      super[inEngine.onMessage](data);
     }
   }
 
   /** Has `request` looked for when somebody first asks for it. */
-  _hideRequest(request: HiddenRequest): void {
-    this._request = request;
+  [inEngine.hideRequest](request: HiddenRequest): void {
+    this[inEngine.request] = request;
   }
 
   /** What can be read of `request` without asking for it. */
-  get _requestFacts(): IncomingMessage | HiddenRequest | null {
-    return this._request instanceof HiddenRequest && Object.hasOwn(this, "request")
-      ? this._request
+  get [inEngine.requestFacts](): IncomingMessage | HiddenRequest | null {
+    return this[inEngine.request] instanceof HiddenRequest && Object.hasOwn(this, "request")
+      ? this[inEngine.request]
       : this.request;
   }
 
@@ -96,23 +101,23 @@ export class Socket extends Session {
    * taken out of it is sent all the same.
    */
   get writeBuffer(): Packet[] {
-    this.watch(WATCHES_WRITES);
-    return this.observedWrites().buffer;
+    this[inEngine.watch](WATCHES_WRITES);
+    return this[inEngine.observedWrites]().buffer;
   }
 
   set writeBuffer(packets: Packet[]) {
-    this.watch(WATCHES_WRITES);
-    this.observedWrites().buffer = packets;
+    this[inEngine.watch](WATCHES_WRITES);
+    this[inEngine.observedWrites]().buffer = packets;
   }
 
   /** Callbacks of the packets in `writeBuffer`. */
   get packetsFn(): SendCallback[] {
-    return this.outgoing?.callbacks ?? [];
+    return this[inEngine.outgoing]?.callbacks ?? [];
   }
 
   /** Callbacks of the packets that were handed over and not reported yet, batch by batch. */
   get sentCallbackFn(): SendCallback[][] {
-    return this.outgoing?.takenCallbacks ?? [];
+    return this[inEngine.outgoing]?.takenCallbacks ?? [];
   }
 
   /** Sends a message: text, or binary data; anything else is turned into text. */
@@ -132,24 +137,24 @@ export class Socket extends Session {
       given.compress = compress; // seen by the caller, as with engine.io
     }
     // Without a GET packets may wait long, and `writeBuffer` has to show them to whoever looks for the first time.
-    const isPolling = this.carrier === undefined;
-    if (typeof done === "function" || isPolling || this._observed()) {
-      this.writeObserved("message", [data], given ?? { compress }, done);
+    const isPolling = this[inEngine.carrier] === undefined;
+    if (typeof done === "function" || isPolling || this[inEngine.observed]()) {
+      this[inEngine.writeObserved]("message", [data], given ?? { compress }, done);
     } else {
-      this._sendMessage(this.contentOf(data, given), compress);
+      this[inEngine.sendMessage](this[inEngine.contentOf](data, given), compress);
     }
     return this;
   }
 
   /** Writes a text packet and its attachments with all events, and gives them to the core as one unit that nothing can separate. */
-  _writeUnit(parts: readonly any[], options: SendOptions): void {
+  [inEngine.writeUnit](parts: readonly any[], options: SendOptions): void {
     if (this.write !== plainWrite) {
       for (const part of parts) {
         this.write(part, options); // patched: it is to see every packet
       }
     } else if (this.readyState === "open") {
       options.compress = options.compress !== false;
-      this.writeObserved("message", parts, options, undefined);
+      this[inEngine.writeObserved]("message", parts, options, undefined);
     }
   }
 
@@ -171,82 +176,105 @@ export class Socket extends Session {
       const done = typeof options === "function" ? options : callback;
       const given = typeof options === "function" ? {} : options;
       given.compress = given.compress !== false;
-      this.writeObserved(type, [data], given, done);
+      this[inEngine.writeObserved](type, [data], given, done);
     }
   }
 
   /** engine.io's internal name for ending a session with an error of its transport. */
   onError(error: Error): void {
-    this._end("transport error", error);
+    this[inEngine.endNow]("transport error", error);
   }
 
   /** engine.io's internal name for ending a session. */
   onClose(reason: CloseReason, description?: Error): void {
-    this._end(reason, description);
+    this[inEngine.endNow](reason, description);
   }
 
   /** Gives the transport what is in {@link Socket.writeBuffer}, if it can take it. What was sent needs no word. */
   flush(): void {
-    if (this.readyState !== "closed" && this.outgoing !== undefined && this._canWrite()) {
-      this.outgoing.flush();
+    if (
+      this.readyState !== "closed" &&
+      this[inEngine.outgoing] !== undefined &&
+      this[inEngine.canWrite]()
+    ) {
+      this[inEngine.outgoing].flush();
     }
   }
 
   /** Whether somebody watches the writes of this session, so that they must take {@link Socket.write} with its events. */
-  override _observed(): boolean {
+  override [inEngine.observed](): boolean {
     return (
-      this.has(WATCHES_WRITES) ||
-      this.server._watchesWrites ||
+      this[inEngine.has](WATCHES_WRITES) ||
+      this.server[inEngine.watchesWrites] ||
       this.write !== plainWrite ||
       logsWrites()
     );
   }
 
-  override _sendMessage(content: Content, compress: boolean): void {
+  override [inEngine.sendMessage](content: Content, compress: boolean): void {
     const parts = typeof content === "string" ? content : [content];
-    this._commands.send(this._slot, parts, (compress ? COMPRESS : 0) | this.expendableFlag());
-    this._stamp(1, true);
+    this[inEngine.commands].send(
+      this[inEngine.slot],
+      parts,
+      (compress ? COMPRESS : 0) | this[inEngine.expendableFlag](),
+    );
+    this[inEngine.stamp](1, true);
   }
 
-  override _sendControl(type: PacketType | undefined, data: unknown, flags: number): void {
+  override [inEngine.sendControl](
+    type: PacketType | undefined,
+    data: unknown,
+    flags: number,
+  ): void {
     if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
-      this._commands.send(this._slot, [contentOf(data)], flags); // bytes have no type
+      this[inEngine.commands].send(this[inEngine.slot], [contentOf(data)], flags); // bytes have no type
     } else {
       const digit = PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number]);
       // engine.io writes `undefined` for a type that does not exist, and no client can read it.
       if (digit < 0) {
         throw new TypeError(`there are no packets of type ${type}`);
       }
-      this._commands.packet(this._slot, DIGIT_ZERO + digit, data ? `${data}` : "", flags);
+      this[inEngine.commands].packet(
+        this[inEngine.slot],
+        DIGIT_ZERO + digit,
+        data ? `${data}` : "",
+        flags,
+      );
     }
-    this._stamp(1, true);
+    this[inEngine.stamp](1, true);
   }
 
-  override _givePacket({ type, data, options }: Packet): void {
-    const flags = (options?.compress ? COMPRESS : 0) | (this.isReported ? NOTIFY : 0);
+  override [inEngine.givePacket]({ type, data, options }: Packet): void {
+    const flags = (options?.compress ? COMPRESS : 0) | (this[inEngine.isReported] ? NOTIFY : 0);
     if (type === "message") {
-      this._commands.send(this._slot, [this.contentOf(data, options)], flags);
-      this._stamp(1, true);
+      this[inEngine.commands].send(
+        this[inEngine.slot],
+        [this[inEngine.contentOf](data, options)],
+        flags,
+      );
+      this[inEngine.stamp](1, true);
     } else {
-      this._sendControl(type, data, flags);
+      this[inEngine.sendControl](type, data, flags);
     }
   }
 
-  override _takeStock(outgoing: Outgoing): void {
-    const { carrier, transport } = this;
-    if (this._slot < 0) {
+  override [inEngine.takeStock](outgoing: Outgoing): void {
+    const { [inEngine.carrier]: carrier, transport } = this;
+    if (this[inEngine.slot] < 0) {
       return;
     }
     if (carrier === undefined) {
-      const waiting = (transport as PollingTransport)._mayHold() ? this.askWaiting() : undefined;
+      const waiting = (transport as PollingTransport)[inTransport.mayHold]()
+        ? this[inEngine.askWaiting]()
+        : undefined;
       if (waiting !== undefined) {
         outgoing.takeOver(waiting);
       }
       return;
     }
-    const isBusy = this.isBusyInTurn();
-    const ofTurn = isBusy ? this.packetsOfTurn() : [];
-    const waiting = this._pendingBytes() > 0 ? this.askWaiting() : undefined;
+    const isBusy = this[inEngine.isBusyInTurn]();
+    const ofTurn = isBusy ? this[inEngine.packetsOfTurn]() : [];
+    const waiting = this[inEngine.pendingBytes]() > 0 ? this[inEngine.askWaiting]() : undefined;
     if (waiting !== undefined && waiting.before + waiting.units > 0) {
       if (waiting.packets.length < ofTurn.length) {
         waiting.packets = ofTurn; // the stream has taken the first of them already
@@ -258,19 +286,19 @@ export class Socket extends Session {
   }
 
   /** What the core says that waits. */
-  private askWaiting(): WaitingInCore | undefined {
-    const answer = this.server._link.waiting(this._slot);
+  private [inEngine.askWaiting](): WaitingInCore | undefined {
+    const answer = this.server[inEngine.link].waiting(this[inEngine.slot]);
     return answer && readWaiting(answer, this.protocol);
   }
 
   /** What was sent in this turn and waits for its end. */
-  private packetsOfTurn(): Packet[] {
-    const count = this.waitingInTurn();
+  private [inEngine.packetsOfTurn](): Packet[] {
+    const count = this[inEngine.waitingInTurn]();
     if (count === 0) {
       return [];
     }
-    const { commands, broadcasts } = this.server._link;
-    const packets = packetsSentTo(this._slot, commands.recordsOfTurn(), broadcasts)
+    const { commands, broadcasts } = this.server[inEngine.link];
+    const packets = packetsSentTo(this[inEngine.slot], commands.recordsOfTurn(), broadcasts)
       .slice(-count)
       .map(packetOfSent);
     while (packets.length < count) {
@@ -280,11 +308,11 @@ export class Socket extends Session {
   }
 
   /** The core tells when packets have left: a polling transport takes its packets in sight of JavaScript. */
-  private get isReported(): boolean {
-    return this.carrier !== undefined;
+  private get [inEngine.isReported](): boolean {
+    return this[inEngine.carrier] !== undefined;
   }
 
-  private writeObserved(
+  private [inEngine.writeObserved](
     type: PacketType,
     parts: readonly any[],
     options: SendOptions,
@@ -302,52 +330,57 @@ export class Socket extends Session {
     if (this.readyState !== "open") {
       return; // a listener has closed the session
     }
-    const outgoing = this.observedWrites();
+    const outgoing = this[inEngine.observedWrites]();
     outgoing.giveOwnFirst();
-    const isTaken = this._canWrite();
+    const isTaken = this[inEngine.canWrite]();
     if (type === "message") {
       const flags =
-        (options.compress ? COMPRESS : 0) | (this.isReported ? NOTIFY : 0) | this.expendableFlag();
-      const contents = packets.map(({ data }) => this.contentOf(data, options));
-      this._commands.send(this._slot, contents, flags);
-      this._stamp(packets.length, true);
+        (options.compress ? COMPRESS : 0) |
+        (this[inEngine.isReported] ? NOTIFY : 0) |
+        this[inEngine.expendableFlag]();
+      const contents = packets.map(({ data }) => this[inEngine.contentOf](data, options));
+      this[inEngine.commands].send(this[inEngine.slot], contents, flags);
+      this[inEngine.stamp](packets.length, true);
     } else {
-      packets.forEach(this._givePacket, this);
+      packets.forEach(this[inEngine.givePacket], this);
     }
     outgoing.add(packets, callback, isTaken);
   }
 
   /** Without a layer above, which knows better, every message can give way to newer ones where the policy asks for that. */
-  private expendableFlag(): number {
-    return this._requestUser === undefined && this.server.opts.outbox?.policy === "drop-oldest"
+  private [inEngine.expendableFlag](): number {
+    return this[inEngine.requestUser] === undefined &&
+      this.server.opts.outbox?.policy === "drop-oldest"
       ? EXPENDABLE
       : 0;
   }
 
   /** The message to send: `data`, unless an adapter has prepared the frame that goes out over a WebSocket. */
-  private contentOf(data: any, options: SendOptions | undefined | null): Content {
+  private [inEngine.contentOf](data: any, options: SendOptions | undefined | null): Content {
     const frame = options?.wsPreEncodedFrame;
     const isUsed =
-      frame !== undefined && this.carrier !== undefined && !this.server.opts.perMessageDeflate;
+      frame !== undefined &&
+      this[inEngine.carrier] !== undefined &&
+      !this.server.opts.perMessageDeflate;
     return (isUsed ? textOfFrame(frame) : undefined) ?? contentOf(data);
   }
 
-  protected override onMoved(): void {
-    if (this._request instanceof AnsweredRequest) {
-      this._request.release();
+  protected override [inEngine.onMoved](): void {
+    if (this[inEngine.request] instanceof AnsweredRequest) {
+      this[inEngine.request].release();
     }
   }
 
-  protected override onWritesWatched(): void {
-    if (this._slot >= 0) {
-      this._takeStock(this.observedWrites());
+  protected override [inEngine.onWritesWatched](): void {
+    if (this[inEngine.slot] >= 0) {
+      this[inEngine.takeStock](this[inEngine.observedWrites]());
     }
-    this._requestUser?.onWritesWatched();
+    this[inEngine.requestUser]?.[inEngine.onWritesWatched]();
   }
 
-  private observedWrites(): Outgoing {
-    this.outgoing ??= new Outgoing(this);
-    return this.outgoing;
+  private [inEngine.observedWrites](): Outgoing {
+    this[inEngine.outgoing] ??= new Outgoing(this);
+    return this[inEngine.outgoing];
   }
 }
 

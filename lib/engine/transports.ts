@@ -6,6 +6,8 @@
 import { COMPRESS } from "../commands";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { LazyEmitter } from "./lazy-emitter";
 import { contentOf } from "./message";
 import type { TransportName } from "./options";
@@ -25,13 +27,13 @@ export abstract class Transport extends LazyEmitter {
   abstract readonly name: TransportName;
   /** Set when an upgrade has replaced it. */
   discarded = false;
-  private isHeldBack = false;
-  protected session: Session;
+  private [inTransport.isHeldBack] = false;
+  protected [inTransport.session]: Session;
 
   /** @param session the session it carries; a polling transport is made before its own, which it gets when that is opened */
   constructor(session?: Session) {
     super();
-    this.session = session as Session;
+    this[inTransport.session] = session as Session;
   }
 
   /** The state of the transport, which may outlive its session by a closing handshake. */
@@ -39,23 +41,23 @@ export abstract class Transport extends LazyEmitter {
 
   /** Whether a volatile packet would be sent now. Set to false it stays false until it is set to true. */
   get writable(): boolean {
-    return !this.isHeldBack && this.session._canWrite(this);
+    return !this[inTransport.isHeldBack] && this[inTransport.session][inEngine.canWrite](this);
   }
 
   set writable(isWritable: boolean) {
-    this.isHeldBack = !isWritable;
+    this[inTransport.isHeldBack] = !isWritable;
   }
 
   get protocol(): 3 | 4 {
-    return this.session.protocol;
+    return this[inTransport.session].protocol;
   }
 
   get sid(): string {
-    return this.session.id;
+    return this[inTransport.session].id;
   }
 
   get supportsBinary(): boolean {
-    return this.session._supportsBinary;
+    return this[inTransport.session][inEngine.supportsBinary];
   }
 
   /** Sends packets without the events of `conn.send`. */
@@ -65,9 +67,16 @@ export abstract class Transport extends LazyEmitter {
     }
     for (const { type, data, options } of packets) {
       if (type === "message") {
-        this.session._sendMessage(contentOf(data), options?.compress === true);
+        this[inTransport.session][inEngine.sendMessage](
+          contentOf(data),
+          options?.compress === true,
+        );
       } else {
-        this.session._sendControl(type, data, options?.compress ? COMPRESS : 0);
+        this[inTransport.session][inEngine.sendControl](
+          type,
+          data,
+          options?.compress ? COMPRESS : 0,
+        );
       }
     }
   }
@@ -75,31 +84,31 @@ export abstract class Transport extends LazyEmitter {
   /** engine.io's internal name for an error of the transport, which ends the session. */
   onError(message: string, description?: unknown): void {
     const error = Object.assign(new Error(message), { type: "TransportError", description });
-    this.session._failTransport(error);
+    this[inTransport.session][inEngine.failTransport](error);
   }
 
   // `once` and `prependOnceListener` end in these.
 
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    this.noteListener(event);
+    this[inTransport.noteListener](event);
     return super.on(event, listener);
   }
 
   override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    this.noteListener(event);
+    this[inTransport.noteListener](event);
     return super.addListener(event, listener);
   }
 
   override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    this.noteListener(event);
+    this[inTransport.noteListener](event);
     return super.prependListener(event, listener);
   }
 
-  private noteListener(event: string | symbol): void {
+  private [inTransport.noteListener](event: string | symbol): void {
     if (event === "packet") {
-      this.session._watchTransport("packet");
+      this[inTransport.session][inEngine.watchTransport]("packet");
     } else if (event === "drain" || event === "ready") {
-      this.session._watchTransport("drain");
+      this[inTransport.session][inEngine.watchTransport]("drain");
     }
   }
 
@@ -118,27 +127,29 @@ export abstract class Transport extends LazyEmitter {
 /** A transport that is one stream. */
 export abstract class StreamTransport extends Transport {
   /** What moves its packets. */
-  abstract readonly carrier: StreamCarrier;
+  abstract readonly [inTransport.carrier]: StreamCarrier;
 
   get readyState(): TransportState {
-    if (this.carrier.hasEnded) {
+    if (this[inTransport.carrier].hasEnded) {
       return "closed";
     }
-    return this.session._carries(this.carrier) ? "open" : "closing";
+    return this[inTransport.session][inEngine.carries](this[inTransport.carrier])
+      ? "open"
+      : "closing";
   }
 
   override close(callback?: () => void): void {
     if (this.readyState === "open") {
-      this.session._closeStream(this);
+      this[inTransport.session][inEngine.closeStream](this);
       callback?.();
     }
   }
 
   /** Called when the session ended by a fault of the peer that the core has described. */
-  _onFailed(_description: string): void {}
+  [inTransport.onFailed](_description: string): void {}
 
   /** Called by the carrier when its stream is closed. */
-  onStreamEnded(): void {
+  [inTransport.onStreamEnded](): void {
     this.emit("close");
   }
 
@@ -155,20 +166,20 @@ export abstract class StreamTransport extends Transport {
 /** A session's WebSocket. Made when somebody first asks for it. */
 export class WebSocketTransport extends StreamTransport {
   readonly name = "websocket";
-  private facade: WebSocketFacade | undefined;
+  private [inTransport.facade]: WebSocketFacade | undefined;
   /** The user has closed or terminated the WebSocket; the core does not know that yet. */
-  private isClosing = false;
+  private [inTransport.isClosing] = false;
 
-  readonly carrier: Carrier;
+  readonly [inTransport.carrier]: Carrier;
 
   constructor(session: Session, carrier: Carrier) {
     super(session);
-    this.carrier = carrier;
+    this[inTransport.carrier] = carrier;
   }
 
   override get readyState(): TransportState {
     const state = super.readyState;
-    return this.isClosing && state === "open" ? "closing" : state;
+    return this[inTransport.isClosing] && state === "open" ? "closing" : state;
   }
 
   get handlesUpgrades(): boolean {
@@ -177,8 +188,8 @@ export class WebSocketTransport extends StreamTransport {
 
   /** What engine.io has as the `ws` object. */
   get socket(): WebSocketFacade {
-    this.facade ??= new WebSocketFacade(this.session, this);
-    return this.facade;
+    this[inTransport.facade] ??= new WebSocketFacade(this[inTransport.session], this);
+    return this[inTransport.facade];
   }
 
   override close(callback?: () => void): void {
@@ -189,24 +200,24 @@ export class WebSocketTransport extends StreamTransport {
   }
 
   /** Called by the WebSocket when the user closes it. */
-  _beginClose(): void {
-    this.isClosing = true;
+  [inTransport.beginClose](): void {
+    this[inTransport.isClosing] = true;
   }
 
-  override _onFailed(description: string): void {
-    this.facade?.onFailed(description);
+  override [inTransport.onFailed](description: string): void {
+    this[inTransport.facade]?.[inTransport.onFailed](description);
   }
 
-  onFrame(opcode: number, payload: Buffer): void {
-    this.facade?.onFrame(opcode, payload);
+  [inTransport.onFrame](opcode: number, payload: Buffer): void {
+    this[inTransport.facade]?.[inTransport.onFrame](opcode, payload);
   }
 
-  onFramesSent(count: number): void {
-    this.facade?.onFramesSent(count);
+  [inTransport.onFramesSent](count: number): void {
+    this[inTransport.facade]?.[inTransport.onFramesSent](count);
   }
 
-  override onStreamEnded(): void {
-    this.facade?.onStreamEnded();
-    super.onStreamEnded();
+  override [inTransport.onStreamEnded](): void {
+    this[inTransport.facade]?.[inTransport.onStreamEnded]();
+    super[inTransport.onStreamEnded]();
   }
 }

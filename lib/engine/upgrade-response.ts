@@ -6,6 +6,7 @@
 import { EventEmitter } from "node:events";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
+import * as inTransport from "./in-transport";
 import type { EngineRequest } from "./request";
 
 /** Header values by name, as `initial_headers` and `headers` listeners get them. */
@@ -17,7 +18,7 @@ export class UpgradeResponse extends EventEmitter {
   /** True once the 101 is about to be written. */
   headersSent = false;
   /** The table that `initial_headers` and `headers` listeners change. */
-  readonly table: HeaderTable = {};
+  readonly [inTransport.table]: HeaderTable = {};
 
   constructor(
     readonly req: EngineRequest,
@@ -31,12 +32,12 @@ export class UpgradeResponse extends EventEmitter {
   /** @throws what `ServerResponse.setHeader` throws for a name or value that is not allowed in a header */
   setHeader(name: string, value: string | number | readonly string[]): this {
     validateHeader(name, value);
-    this.table[name] = value;
+    this[inTransport.table][name] = value;
     return this;
   }
 
   appendHeader(name: string, value: string | readonly string[]): this {
-    const present = this.table[name];
+    const present = this[inTransport.table][name];
     return this.setHeader(
       name,
       present === undefined ? value : [present, value].flat().map(String),
@@ -44,23 +45,23 @@ export class UpgradeResponse extends EventEmitter {
   }
 
   getHeader(name: string): string | number | readonly string[] | undefined {
-    return this.table[name];
+    return this[inTransport.table][name];
   }
 
   getHeaders(): HeaderTable {
-    return { ...this.table };
+    return { ...this[inTransport.table] };
   }
 
   getHeaderNames(): string[] {
-    return Object.keys(this.table);
+    return Object.keys(this[inTransport.table]);
   }
 
   hasHeader(name: string): boolean {
-    return Object.hasOwn(this.table, name);
+    return Object.hasOwn(this[inTransport.table], name);
   }
 
   removeHeader(name: string): void {
-    delete this.table[name];
+    delete this[inTransport.table][name];
   }
 
   /** Called by the engine before the 101: `on-headers` wraps it to add its headers last. */

@@ -3,6 +3,7 @@
  *
  * Once set a bit stays: a listener that was removed again costs a little speed, never an event.
  */
+import * as inEngine from "./in-engine";
 import { LazyEmitter } from "./lazy-emitter";
 
 /** Somebody listens to `packet`. */
@@ -29,55 +30,55 @@ type Listener = (...args: any[]) => void;
 
 export abstract class WatchedEmitter extends LazyEmitter {
   /** Facts that are true or false, in one field: a field for each would cost eight bytes in every connection. */
-  protected bits = 0;
+  protected [inEngine.bits] = 0;
 
   /** Called when the first listener for heartbeats is added. */
-  protected abstract onHeartbeatWatched(): void;
+  protected abstract [inEngine.onHeartbeatWatched](): void;
 
   /** Called when somebody begins to watch writes. */
-  protected abstract onWritesWatched(): void;
+  protected abstract [inEngine.onWritesWatched](): void;
 
   // `once` and `prependOnceListener` end in these.
 
   override on(event: string | symbol, listener: Listener): this {
-    this.noteListener(event);
+    this[inEngine.noteListener](event);
     return super.on(event, listener);
   }
 
   override addListener(event: string | symbol, listener: Listener): this {
-    this.noteListener(event);
+    this[inEngine.noteListener](event);
     return super.addListener(event, listener);
   }
 
   override prependListener(event: string | symbol, listener: Listener): this {
-    this.noteListener(event);
+    this[inEngine.noteListener](event);
     return super.prependListener(event, listener);
   }
 
-  protected has(bit: number): boolean {
-    return (this.bits & bit) !== 0;
+  protected [inEngine.has](bit: number): boolean {
+    return (this[inEngine.bits] & bit) !== 0;
   }
 
-  protected setBit(bit: number, isSet: boolean): void {
-    this.bits = isSet ? this.bits | bit : this.bits & ~bit;
+  protected [inEngine.setBit](bit: number, isSet: boolean): void {
+    this[inEngine.bits] = isSet ? this[inEngine.bits] | bit : this[inEngine.bits] & ~bit;
   }
 
   /** Sets bits that say what is watched. */
-  protected watch(watched: number): void {
-    const isNew = watched & ~this.bits;
-    this.bits |= watched;
+  protected [inEngine.watch](watched: number): void {
+    const isNew = watched & ~this[inEngine.bits];
+    this[inEngine.bits] |= watched;
     if ((isNew & WATCHES_HEARTBEAT) !== 0) {
-      this.onHeartbeatWatched();
+      this[inEngine.onHeartbeatWatched]();
     }
     if ((isNew & WATCHES_WRITES) !== 0) {
-      this.onWritesWatched();
+      this[inEngine.onWritesWatched]();
     }
   }
 
-  private noteListener(event: string | symbol): void {
+  private [inEngine.noteListener](event: string | symbol): void {
     const watched = typeof event === "string" ? WATCHED[event] : undefined;
     if (watched !== undefined) {
-      this.watch(watched);
+      this[inEngine.watch](watched);
     }
   }
 }

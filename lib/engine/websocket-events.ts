@@ -2,6 +2,7 @@
  * The two ways to listen to a WebSocket, as the `ws` package offers them: Node's emitter, and the browser's `addEventListener`, `onmessage` and
  * the like, whose handlers get an event object.
  */
+import * as inTransport from "./in-transport";
 import { LazyEmitter } from "./lazy-emitter";
 
 /** What a handler of the browser's kind gets. */
@@ -59,94 +60,94 @@ export abstract class WebSocketEvents extends LazyEmitter {
   readonly CLOSED = 3;
 
   /** Called when a listener is added. */
-  protected abstract onListener(event: string | symbol): void;
+  protected abstract [inTransport.onListener](event: string | symbol): void;
 
   // `once` and `prependOnceListener` end in these.
 
   override on(event: string | symbol, listener: Listener): this {
-    this.onListener(event);
+    this[inTransport.onListener](event);
     return super.on(event, listener);
   }
 
   override addListener(event: string | symbol, listener: Listener): this {
-    this.onListener(event);
+    this[inTransport.onListener](event);
     return super.addListener(event, listener);
   }
 
   override prependListener(event: string | symbol, listener: Listener): this {
-    this.onListener(event);
+    this[inTransport.onListener](event);
     return super.prependListener(event, listener);
   }
 
   /** Adds a handler of `open`, `message`, `close` or `error`, once; other events have none of this kind. */
   addEventListener(type: string, handler: EventHandler, options: { once?: boolean } = {}): void {
-    if (FIELDS[type] !== undefined && this.wrapperOf(type, handler) === undefined) {
-      this.addHandler(type, handler, options.once === true, false);
+    if (FIELDS[type] !== undefined && this[inTransport.wrapperOf](type, handler) === undefined) {
+      this[inTransport.addHandler](type, handler, options.once === true, false);
     }
   }
 
   /** Removes a handler that was added with {@link WebSocketEvents.addEventListener}. */
   removeEventListener(type: string, handler: EventHandler): void {
-    const wrapper = this.wrapperOf(type, handler);
+    const wrapper = this[inTransport.wrapperOf](type, handler);
     if (wrapper !== undefined) {
       this.removeListener(type, wrapper);
     }
   }
 
   get onopen(): EventHandler | null {
-    return this.attribute("open");
+    return this[inTransport.attribute]("open");
   }
 
   set onopen(handler: EventHandler | null) {
-    this.setAttribute("open", handler);
+    this[inTransport.setAttribute]("open", handler);
   }
 
   get onmessage(): EventHandler | null {
-    return this.attribute("message");
+    return this[inTransport.attribute]("message");
   }
 
   set onmessage(handler: EventHandler | null) {
-    this.setAttribute("message", handler);
+    this[inTransport.setAttribute]("message", handler);
   }
 
   get onclose(): EventHandler | null {
-    return this.attribute("close");
+    return this[inTransport.attribute]("close");
   }
 
   set onclose(handler: EventHandler | null) {
-    this.setAttribute("close", handler);
+    this[inTransport.setAttribute]("close", handler);
   }
 
   get onerror(): EventHandler | null {
-    return this.attribute("error");
+    return this[inTransport.attribute]("error");
   }
 
   set onerror(handler: EventHandler | null) {
-    this.setAttribute("error", handler);
+    this[inTransport.setAttribute]("error", handler);
   }
 
-  private wrapperOf(type: string, handler: EventHandler): Wrapper | undefined {
+  private [inTransport.wrapperOf](type: string, handler: EventHandler): Wrapper | undefined {
     const wrappers = this.listeners(type) as Wrapper[];
     return wrappers.find((wrapper) => wrapper.handler === handler && !wrapper.isAttribute);
   }
 
-  private attribute(type: string): EventHandler | null {
+  private [inTransport.attribute](type: string): EventHandler | null {
     const wrappers = this.listeners(type) as Wrapper[];
     return wrappers.find(({ isAttribute }) => isAttribute)?.handler ?? null;
   }
 
-  private setAttribute(type: string, handler: EventHandler | null): void {
+  private [inTransport.setAttribute](type: string, handler: EventHandler | null): void {
     for (const listener of this.listeners(type) as Wrapper[]) {
       if (listener.isAttribute) {
         this.removeListener(type, listener);
       }
     }
     if (typeof handler === "function") {
-      this.addHandler(type, handler, false, true);
+      this[inTransport.addHandler](type, handler, false, true);
     }
   }
 
-  private addHandler(
+  private [inTransport.addHandler](
     type: string,
     handler: EventHandler,
     isOnce: boolean,

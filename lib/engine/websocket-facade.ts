@@ -15,6 +15,8 @@ import {
   WATCH_MESSAGES,
 } from "../commands";
 import { PERMESSAGE_DEFLATE } from "./deflate";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import type { Session } from "./session";
 import type { WebSocketTransport } from "./transports";
 import { WebSocketEvents } from "./websocket-events";
@@ -68,65 +70,65 @@ export type BinaryType = (typeof BINARY_TYPES)[number];
 
 export class WebSocketFacade extends WebSocketEvents {
   /** What was asked of the core. */
-  private watched = 0;
-  private paused = false;
-  private type: BinaryType = "nodebuffer";
+  private [inTransport.watched] = 0;
+  private [inTransport.paused] = false;
+  private [inTransport.type]: BinaryType = "nodebuffer";
   /** The last fragment sent was not the last of its message. */
-  private isInMessage = false;
+  private [inTransport.isInMessage] = false;
   /** Bytes that were sent after the end, which `ws` counts as buffered. */
-  private unsent = 0;
+  private [inTransport.unsent] = 0;
   /** Callbacks of the frames that the core has not reported yet, in order. */
-  private callbacks: FrameCallback[] = [];
-  private closeCode = ABNORMAL;
-  private closeReason: Buffer = EMPTY;
+  private [inTransport.callbacks]: FrameCallback[] = [];
+  private [inTransport.closeCode] = ABNORMAL;
+  private [inTransport.closeReason]: Buffer = EMPTY;
 
-  private readonly session: Session;
-  private readonly transport: WebSocketTransport;
+  private readonly [inTransport.session]: Session;
+  private readonly [inTransport.transport]: WebSocketTransport;
 
   constructor(session: Session, transport: WebSocketTransport) {
     super();
-    this.session = session;
-    this.transport = transport;
+    this[inTransport.session] = session;
+    this[inTransport.transport] = transport;
   }
 
   get readyState(): number {
-    const { readyState } = this.transport;
+    const { readyState } = this[inTransport.transport];
     return readyState === "closed" ? CLOSED : readyState === "closing" ? CLOSING : OPEN;
   }
 
   /** Bytes that were sent and that the kernel has not taken. */
   get bufferedAmount(): number {
-    return this.session._pendingBytes() + this.unsent;
+    return this[inTransport.session][inEngine.pendingBytes]() + this[inTransport.unsent];
   }
 
   get binaryType(): BinaryType {
-    return this.type;
+    return this[inTransport.type];
   }
 
   set binaryType(type: BinaryType) {
     if (BINARY_TYPES.includes(type)) {
-      this.type = type;
+      this[inTransport.type] = type;
     }
   }
 
   /** Whether reading was stopped with {@link WebSocketFacade.pause}. */
   get isPaused(): boolean {
-    return this.paused;
+    return this[inTransport.paused];
   }
 
   /** The extensions that the 101 named. */
   get extensions(): string {
-    return this.transport.carrier.isCompressed ? PERMESSAGE_DEFLATE : "";
+    return this[inTransport.transport][inTransport.carrier].isCompressed ? PERMESSAGE_DEFLATE : "";
   }
 
   /** The subprotocol that the 101 named. */
   get protocol(): string {
-    return this.transport.carrier.subprotocol;
+    return this[inTransport.transport][inTransport.carrier].subprotocol;
   }
 
   /** The stream under the WebSocket, as `req.socket`. */
   get _socket(): Duplex {
-    return this.transport.carrier.stream;
+    return this[inTransport.transport][inTransport.carrier].stream;
   }
 
   /**
@@ -135,7 +137,7 @@ export class WebSocketFacade extends WebSocketEvents {
    * @throws RangeError when the data has more than 125 bytes
    */
   ping(data?: any, mask?: boolean | FrameCallback, callback?: FrameCallback): void {
-    this.sendControl(OPCODE.ping, data, mask, callback);
+    this[inTransport.sendControl](OPCODE.ping, data, mask, callback);
   }
 
   /**
@@ -144,7 +146,7 @@ export class WebSocketFacade extends WebSocketEvents {
    * @throws RangeError when the data has more than 125 bytes
    */
   pong(data?: any, mask?: boolean | FrameCallback, callback?: FrameCallback): void {
-    this.sendControl(OPCODE.pong, data, mask, callback);
+    this[inTransport.sendControl](OPCODE.pong, data, mask, callback);
   }
 
   /**
@@ -157,14 +159,18 @@ export class WebSocketFacade extends WebSocketEvents {
     const { binary, compress, fin } = (typeof options === "function" ? undefined : options) ?? {};
     const payload = bytesOf(data);
     if (this.readyState !== OPEN) {
-      this.refuse(payload, done);
+      this[inTransport.refuse](payload, done);
       return;
     }
     const isBinary = binary ?? (typeof data !== "string" && typeof data !== "number");
-    const opcode = this.isInMessage ? OPCODE.continuation : isBinary ? OPCODE.binary : OPCODE.text;
-    this.isInMessage = fin === false;
+    const opcode = this[inTransport.isInMessage]
+      ? OPCODE.continuation
+      : isBinary
+        ? OPCODE.binary
+        : OPCODE.text;
+    this[inTransport.isInMessage] = fin === false;
     const flags = (fin === false ? 0 : FRAME_FINAL) | (compress === false ? 0 : FRAME_COMPRESS);
-    this.sendFrame(opcode, flags, payload, done);
+    this[inTransport.sendFrame](opcode, flags, payload, done);
   }
 
   /**
@@ -176,35 +182,40 @@ export class WebSocketFacade extends WebSocketEvents {
   close(code?: number, reason?: string | Uint8Array): void {
     if (this.readyState === OPEN) {
       const payload = closePayload(code, reason);
-      this.transport._beginClose();
-      this.session._commands.frame(this.conn, OPCODE.close, FRAME_FINAL, payload);
+      this[inTransport.transport][inTransport.beginClose]();
+      this[inTransport.session][inEngine.commands].frame(
+        this[inTransport.conn],
+        OPCODE.close,
+        FRAME_FINAL,
+        payload,
+      );
     }
   }
 
   /** Drops the stream at once; the session ends with `transport close`. */
   terminate(): void {
     if (this.readyState !== CLOSED) {
-      this.transport._beginClose();
+      this[inTransport.transport][inTransport.beginClose]();
       this._socket.destroy();
     }
   }
 
   /** Stops reading from the peer, heartbeats included. */
   pause(): void {
-    this.setPaused(true);
+    this[inTransport.setPaused](true);
   }
 
   /** Goes on reading. */
   resume(): void {
-    this.setPaused(false);
+    this[inTransport.setPaused](false);
   }
 
   /** The core tells of a frame that was watched. */
-  onFrame(opcode: number, payload: Buffer): void {
+  [inTransport.onFrame](opcode: number, payload: Buffer): void {
     switch (opcode) {
       case OPCODE.close:
-        this.closeCode = payload.length < 2 ? NO_STATUS : payload.readUInt16BE();
-        this.closeReason = payload.subarray(2);
+        this[inTransport.closeCode] = payload.length < 2 ? NO_STATUS : payload.readUInt16BE();
+        this[inTransport.closeReason] = payload.subarray(2);
         break;
       case OPCODE.ping:
         this.emit("ping", payload);
@@ -213,7 +224,7 @@ export class WebSocketFacade extends WebSocketEvents {
         this.emit("pong", payload);
         break;
       case OPCODE.binary:
-        this.emit("message", this.binaryOf(payload), true);
+        this.emit("message", this[inTransport.binaryOf](payload), true);
         break;
       default:
         this.emit("message", payload, false);
@@ -221,54 +232,57 @@ export class WebSocketFacade extends WebSocketEvents {
   }
 
   /** The core has handed over `count` more of the frames whose sender wants to know. */
-  onFramesSent(count: number): void {
-    for (const callback of this.callbacks.splice(0, count)) {
+  [inTransport.onFramesSent](count: number): void {
+    for (const callback of this[inTransport.callbacks].splice(0, count)) {
       callback();
     }
   }
 
   /** The peer broke the protocol. */
-  onFailed(description: string): void {
+  [inTransport.onFailed](description: string): void {
     if (this.listenerCount("error") > 0) {
       this.emit("error", protocolError(description));
     }
   }
 
   /** Called when the stream is closed. */
-  onStreamEnded(): void {
-    for (const callback of this.callbacks.splice(0)) {
+  [inTransport.onStreamEnded](): void {
+    for (const callback of this[inTransport.callbacks].splice(0)) {
       callback(new Error("The stream was closed before the frame had left"));
     }
-    this.emit("close", this.closeCode, this.closeReason);
+    this.emit("close", this[inTransport.closeCode], this[inTransport.closeReason]);
   }
 
-  protected override onListener(event: string | symbol): void {
+  protected override [inTransport.onListener](event: string | symbol): void {
     const watched = (typeof event === "string" ? WATCHED[event] : undefined) ?? 0;
-    if ((watched & ~this.watched) !== 0) {
-      this.watched |= watched;
-      this.tellCore();
+    if ((watched & ~this[inTransport.watched]) !== 0) {
+      this[inTransport.watched] |= watched;
+      this[inTransport.tellCore]();
     }
   }
 
-  private get conn(): number {
-    return this.transport.carrier.conn;
+  private get [inTransport.conn](): number {
+    return this[inTransport.transport][inTransport.carrier].conn;
   }
 
-  private setPaused(isPaused: boolean): void {
-    if (this.readyState !== CLOSED && this.paused !== isPaused) {
-      this.paused = isPaused;
-      this.tellCore();
+  private [inTransport.setPaused](isPaused: boolean): void {
+    if (this.readyState !== CLOSED && this[inTransport.paused] !== isPaused) {
+      this[inTransport.paused] = isPaused;
+      this[inTransport.tellCore]();
     }
   }
 
-  private tellCore(): void {
+  private [inTransport.tellCore](): void {
     if (this.readyState !== CLOSED) {
-      this.session._commands.watch(this.conn, this.watched | (this.paused ? WATCH_HELD : 0));
+      this[inTransport.session][inEngine.commands].watch(
+        this[inTransport.conn],
+        this[inTransport.watched] | (this[inTransport.paused] ? WATCH_HELD : 0),
+      );
     }
   }
 
   /** The callback may stand in the place of any argument that is left out. */
-  private sendControl(
+  private [inTransport.sendControl](
     opcode: number,
     data: any,
     mask: boolean | FrameCallback | undefined,
@@ -277,37 +291,42 @@ export class WebSocketFacade extends WebSocketEvents {
     const done = [data, mask].find((argument) => typeof argument === "function") ?? callback;
     const content = typeof data === "function" ? undefined : data;
     if (this.readyState !== OPEN) {
-      this.refuse(bytesOf(content), done);
+      this[inTransport.refuse](bytesOf(content), done);
     } else {
-      this.sendFrame(opcode, FRAME_FINAL, controlPayload(content), done);
+      this[inTransport.sendFrame](opcode, FRAME_FINAL, controlPayload(content), done);
     }
   }
 
-  private sendFrame(
+  private [inTransport.sendFrame](
     opcode: number,
     flags: number,
     payload: Uint8Array,
     callback: FrameCallback | undefined,
   ): void {
     if (callback !== undefined) {
-      this.callbacks.push(callback);
+      this[inTransport.callbacks].push(callback);
     }
     const notify = callback === undefined ? 0 : FRAME_NOTIFY;
-    this.session._commands.frame(this.conn, opcode, flags | notify, payload);
+    this[inTransport.session][inEngine.commands].frame(
+      this[inTransport.conn],
+      opcode,
+      flags | notify,
+      payload,
+    );
   }
 
   /** What is sent after the end counts as buffered for ever, as with `ws`. */
-  private refuse(payload: Uint8Array, callback: FrameCallback | undefined): void {
+  private [inTransport.refuse](payload: Uint8Array, callback: FrameCallback | undefined): void {
     const { readyState } = this;
-    this.unsent += payload.byteLength;
+    this[inTransport.unsent] += payload.byteLength;
     if (callback !== undefined) {
       const message = `WebSocket is not open: readyState ${readyState} (${STATES[readyState]})`;
       process.nextTick(callback, new Error(message));
     }
   }
 
-  private binaryOf(bytes: Buffer): Buffer | ArrayBuffer | Buffer[] | Blob {
-    switch (this.type) {
+  private [inTransport.binaryOf](bytes: Buffer): Buffer | ArrayBuffer | Buffer[] | Blob {
+    switch (this[inTransport.type]) {
       case "arraybuffer":
         return new Uint8Array(bytes).buffer;
       case "fragments":

@@ -8,17 +8,18 @@
  */
 import { EventEmitter } from "node:events";
 import type { DeflateOptions } from "./deflate";
+import * as inTransport from "./in-transport";
 
 export class WebSocketGate extends EventEmitter {
   /** Closed gates answer upgrade requests with a 503. */
-  isClosed = false;
+  [inTransport.isClosed] = false;
 
   /** How offers of compression are answered, as the option was when the gate was made; undefined refuses none and accepts none. */
-  readonly deflate: DeflateOptions | undefined;
+  readonly [inTransport.deflate]: DeflateOptions | undefined;
 
   constructor(deflate: DeflateOptions | undefined) {
     super();
-    this.deflate = deflate;
+    this[inTransport.deflate] = deflate;
   }
 
   /** Accepts no more; what is open stays. */
@@ -26,8 +27,8 @@ export class WebSocketGate extends EventEmitter {
     if (callback) {
       this.once("close", callback);
     }
-    if (!this.isClosed) {
-      this.isClosed = true;
+    if (!this[inTransport.isClosed]) {
+      this[inTransport.isClosed] = true;
       process.nextTick(() => this.emit("close"));
     }
   }

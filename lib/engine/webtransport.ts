@@ -15,6 +15,8 @@ import debugModule from "debug";
 import { Framing, type Link, Role } from "../link";
 import { MAX_UNREAD_BYTES } from "./bridge";
 import type { StreamCarrier } from "./carrier";
+import * as inEngine from "./in-engine";
+import * as inTransport from "./in-transport";
 import { logTransport, logUpgradeRefusal } from "./log";
 import type { Server } from "./server";
 import type { Session } from "./session";
@@ -63,7 +65,7 @@ export async function acceptWebTransport(
   let reader: Reader | undefined;
   let isLate = false;
   const refuse = (): void => {
-    server._tally.refusals.handshake += 1;
+    server[inEngine.tally].refusals.handshake += 1;
     reader?.cancel().catch(ignore);
     closeSession(session);
   };
@@ -109,7 +111,7 @@ async function readFirstPacket(reader: Reader, server: Server): Promise<FirstPac
     }
     bytes = Buffer.concat(chunks);
     chunks = [bytes];
-    const prefix = server._link.packetPrefix(bytes, server.opts.maxHttpBufferSize);
+    const prefix = server[inEngine.link].packetPrefix(bytes, server.opts.maxHttpBufferSize);
     const end = prefix === null ? length + 1 : prefix.start + prefix.length;
     if (prefix !== null && length >= end) {
       const packet = bytes.subarray(prefix.start, end);
@@ -134,15 +136,23 @@ function openSession(
   }
   const { text, rest } = packet;
   const carrierFor = (session: Session, role: Role): WebTransportCarrier =>
-    new WebTransportCarrier(server._link, webTransport, stream, reader, role, session, rest);
+    new WebTransportCarrier(
+      server[inEngine.link],
+      webTransport,
+      stream,
+      reader,
+      role,
+      session,
+      rest,
+    );
   if (text.length === 1) {
     // Without a request there is nothing to ask `generateId` or `allowRequest` about.
     const session = new Socket(generateSessionId(), server, null, 4);
     engineDebug('handshaking client "%s" (WebTransport)', session.id);
-    session._open();
-    session._setCarrier(carrierFor(session, Role.Direct));
-    server._register(session);
-    session._tellOpening();
+    session[inEngine.open]();
+    session[inEngine.setCarrier](carrierFor(session, Role.Direct));
+    server[inEngine.register](session);
+    session[inEngine.tellOpening]();
     server.emit("connection", session);
     return true;
   }
@@ -152,11 +162,11 @@ function openSession(
     engineDebug("invalid WebTransport handshake");
     return false;
   }
-  if (!session._canUpgrade()) {
+  if (!session[inEngine.canUpgrade]()) {
     logUpgradeRefusal(session);
     return false;
   }
-  session._setCandidate(carrierFor(session, Role.Candidate));
+  session[inEngine.setCandidate](carrierFor(session, Role.Candidate));
   return true;
 }
 
@@ -196,7 +206,7 @@ class WebTransportCarrier implements StreamCarrier {
     input: Buffer,
   ) {
     this.transport = new WebTransport(session, this);
-    this.conn = link.messageBridge(role, session._slot, Framing.Prefixed, this);
+    this.conn = link.messageBridge(role, session[inEngine.slot], Framing.Prefixed, this);
     // As with engine.io's encoder, a write is taken when the stream asks for more, and not only when the peer has it.
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     readable.pipeTo(stream.writable).catch(() => debug("the stream was closed"));
@@ -226,7 +236,7 @@ class WebTransportCarrier implements StreamCarrier {
     logTransport(this, "closed");
     this.resume();
     this.reader.cancel().catch(ignore);
-    this.transport.onStreamEnded();
+    this.transport[inTransport.onStreamEnded]();
   }
 
   onBridgeWrite(bytes: Buffer): void {
@@ -310,11 +320,11 @@ class WebTransportCarrier implements StreamCarrier {
 export class WebTransport extends StreamTransport {
   readonly name = "webtransport";
 
-  readonly carrier: StreamCarrier;
+  readonly [inTransport.carrier]: StreamCarrier;
 
   constructor(session: Session, carrier: StreamCarrier) {
     super(session);
-    this.carrier = carrier;
+    this[inTransport.carrier] = carrier;
   }
 }
 

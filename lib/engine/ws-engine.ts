@@ -9,6 +9,7 @@ import debugModule from "debug";
 import { Role } from "../link";
 import { ERRORS } from "./errors";
 import { appendHeaders } from "./handshake";
+import * as inEngine from "./in-engine";
 import { logUpgradeRefusal } from "./log";
 import { type ForeignWebSocket, MessageBridge } from "./message-bridge";
 import { openWith, type VerifiedUpgrade } from "./open-session";
@@ -111,24 +112,30 @@ function takeWebSocket(
       const session = new Socket(id, server, req, protocolOf(req));
       debug('handshaking client "%s"', id);
       let handshake = "";
-      session._open(undefined, (content) => {
+      session[inEngine.open](undefined, (content) => {
         handshake = content;
       });
-      const bridge = new MessageBridge(server._link, websocket, stream, Role.Direct, session);
-      session._setCarrier(bridge);
-      server._register(session);
+      const bridge = new MessageBridge(
+        server[inEngine.link],
+        websocket,
+        stream,
+        Role.Direct,
+        session,
+      );
+      session[inEngine.setCarrier](bridge);
+      server[inEngine.register](session);
       bridge.send(`0${handshake}`); // at once, as engine.io does: a listener of `connection` may close the WebSocket
-      session._tellOpening();
-      server._announce(session);
+      session[inEngine.tellOpening]();
+      server[inEngine.announce](session);
       return session;
     });
     openNew();
     return;
   }
   const session = Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined;
-  if (session?._canUpgrade()) {
-    session._setCandidate(
-      new MessageBridge(server._link, websocket, stream, Role.Candidate, session),
+  if (session?.[inEngine.canUpgrade]()) {
+    session[inEngine.setCandidate](
+      new MessageBridge(server[inEngine.link], websocket, stream, Role.Candidate, session),
     );
   } else {
     logUpgradeRefusal(session);

@@ -90,6 +90,9 @@ export async function buildTypeScript() {
         );
       }
       removeAllBut(join(ROOT, "dist"), new Set(emitted.map((file) => join(file))));
+      // Loaded here, since a folder that was installed without devDependencies has no compiler.
+      const { stripSymbolMembers } = await import("./declarations.mjs");
+      stripSymbolMembers(emitted.filter((file) => file.endsWith(".d.ts")));
       return `${emitted.length} files`;
     }),
   );

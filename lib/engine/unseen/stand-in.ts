@@ -5,6 +5,7 @@
  */
 import { Socket as NetSocket } from "node:net";
 import { destroyOnError } from "../errors";
+import * as inTransport from "../in-transport";
 
 /** Node's own fields of an accepted socket and of its server. */
 interface OpenSocket extends NetSocket {
@@ -36,15 +37,15 @@ const RESPONSE_BYTES = 129;
 
 export class StandIn extends NetSocket {
   /** It was made when the original had closed, and been told of, long before. */
-  private readonly isLate: boolean;
+  private readonly [inTransport.isLate]: boolean;
 
-  private readonly source: StandInSource;
+  private readonly [inTransport.source]: StandInSource;
 
   constructor(source: StandInSource) {
     super({ allowHalfOpen: true });
-    this.source = source;
+    this[inTransport.source] = source;
     this.on("error", destroyOnError); // as on the original: a user who destroys it with an error does not end the process
-    this.isLate = source.hasEnded;
+    this[inTransport.isLate] = source.hasEnded;
     const socket = this as unknown as OpenSocket;
     const { server, remoteAddress: address, remotePort: port } = source;
     socket.server = server;
@@ -52,7 +53,7 @@ export class StandIn extends NetSocket {
       address === undefined
         ? {}
         : { address, family: address.includes(":") ? "IPv6" : "IPv4", port };
-    if (this.isLate) {
+    if (this[inTransport.isLate]) {
       this.destroy();
     } else {
       socket._server = server;
@@ -66,14 +67,14 @@ export class StandIn extends NetSocket {
 
   /** Without a handle Node answers nothing for the local address. */
   _getsockname(): object {
-    return this.source.localAddress;
+    return this[inTransport.source].localAddress;
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (this.isLate) {
+    if (this[inTransport.isLate]) {
       callback(error);
     } else {
-      this.source.onDestroyed();
+      this[inTransport.source].onDestroyed();
       super._destroy(error, callback);
     }
   }

@@ -9,6 +9,7 @@ import { EventEmitter } from "node:events";
 import { type Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
+import * as inEngine from "../in-engine";
 import type { EngineRequest } from "../request";
 import type { Server } from "../server";
 import { canDefer } from "./deferred-request";
@@ -118,7 +119,7 @@ function isHidden(engine: Server, req: IncomingMessage, stream: Duplex): boolean
     Object.getPrototypeOf(req) === IncomingMessage.prototype &&
     req.httpVersion === "1.1" &&
     areSocketsUnseen(stream as OpenSocket) &&
-    engine._keepsRequestsToItself()
+    engine[inEngine.keepsRequestsToItself]()
   );
 }
 
