@@ -7,6 +7,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
+import { bindOnRead } from "./bound-methods";
 import { COMPRESS, VOLATILE } from "./commands";
 import { packetQueue, queueAlone } from "./delivery";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
@@ -17,6 +18,7 @@ import type { HandshakeRequest } from "./handshake";
 import { refreshSwitches, switchOf } from "./log-switch";
 import type { Namespace } from "./namespace";
 import * as own from "./own";
+import { letAssign } from "./own-value";
 import {
   Decoder,
   decodePacket,
@@ -109,15 +111,29 @@ export class Client<
     return this[own.maps]().byId;
   }
 
+  set sockets(sockets: Map<string, Socket>) {
+    this[own.maps]();
+    this[own.socketsById] = sockets;
+  }
+
   /** Connected sockets by the name of their namespace. */
   get nsps(): Map<string, Socket> {
     return this[own.maps]().byNamespace;
+  }
+
+  set nsps(sockets: Map<string, Socket>) {
+    this[own.maps]();
+    this[own.socketsByNamespace] = sockets;
   }
 
   /** Decodes what the session delivers, unless that is plain text for the default parser, which needs no decoder. */
   get decoder(): Decoder {
     this[own.decoder] ??= this[own.makeDecoder]();
     return this[own.decoder];
+  }
+
+  set decoder(decoder: Decoder) {
+    this[own.decoder] = decoder;
   }
 
   /** The connected socket of a namespace. */
@@ -242,7 +258,7 @@ export class Client<
   ondata(data: any): void {
     try {
       if (typeof data === "string" && this[own.decoder] === undefined && !isBinaryPacket(data)) {
-        this.ondecoded(decodePacket(data));
+        methods.ondecoded.call(this, decodePacket(data));
       } else {
         this.decoder.add(data);
       }
@@ -257,7 +273,7 @@ export class Client<
     const { conn } = this;
     let { nsp: name, data: auth } = packet;
     if (conn.protocol === 3) {
-      ({ name, auth } = splitQuery(name));
+      ({ namespace: name, authPayload: auth } = this._parseNamespace(packet));
     }
     const socket = this[own.socketOf](name);
     const { type } = packet;
@@ -277,6 +293,19 @@ export class Client<
     }
     debug("invalid state (packet type: %s)", type);
     this.close();
+  }
+
+  /** What a packet names: clients of protocol 3 name the namespace with a query in the place of `auth`: `/admin?token=x`. */
+  _parseNamespace(packet: Packet): { namespace: string; authPayload: any } {
+    if (this.conn.protocol !== 3) {
+      return { namespace: packet.nsp, authPayload: packet.data };
+    }
+    const { pathname, searchParams } = new URL(packet.nsp, "https://socket.io");
+    const auth: Record<string, string> = Object.create(null);
+    for (const [key, value] of searchParams) {
+      auth[key] = value;
+    }
+    return { namespace: pathname, authPayload: auth };
   }
 
   /** Tells the sockets of an error and closes the session. */
@@ -300,10 +329,22 @@ export class Client<
     this[own.decoder]?.destroy();
   }
 
+  /** The session of our own engine has told something. */
+  [own.tell](method: "ondata" | "onerror" | "onclose", what: unknown, description?: unknown): void {
+    methods[method].call(this, what, description);
+  }
+
   /** Called by our own engine before `conn.request` is replaced. */
   [inEngine.beforeRequestReplaced](): void {
     for (const socket of this[own.list]()) {
-      socket[own.buildHandshake]();
+      void socket.handshake;
+    }
+  }
+
+  /** Called by our own engine before `conn.request` is shown to somebody for the first time. */
+  [inEngine.beforeRequestShown](): void {
+    for (const socket of this[own.list]()) {
+      socket[own.keepHandshake]();
     }
   }
 
@@ -420,12 +461,10 @@ export class Client<
   }
 }
 
-/** Clients of protocol 3 name the namespace with a query in the place of `auth`: `/admin?token=x`. */
-function splitQuery(nsp: string): { name: string; auth: Record<string, string> } {
-  const url = new URL(nsp, "https://socket.io");
-  const auth: Record<string, string> = Object.create(null);
-  for (const [key, value] of url.searchParams) {
-    auth[key] = value;
-  }
-  return { name: url.pathname, auth };
-}
+letAssign(Client.prototype, ["id"]);
+
+/**
+ * socket.io binds these when it makes a client, so that they can be taken off it, and so that what is put in their place on one client does not
+ * count for what its session tells.
+ */
+const methods = bindOnRead(Client.prototype, ["ondata", "ondecoded", "onerror", "onclose"]);

@@ -36,12 +36,11 @@ export const forgetAck: unique symbol = Symbol("forgetAck");
 export const takeFlags: unique symbol = Symbol("takeFlags");
 
 // Socket
-export const builtHandshake: unique symbol = Symbol("builtHandshake");
-export const handshakeRequest: unique symbol = Symbol("handshakeRequest");
+export const handshake: unique symbol = Symbol("handshake");
 export const issuedAfter: unique symbol = Symbol("issuedAfter");
 export const auth: unique symbol = Symbol("auth");
 export const listensAt: unique symbol = Symbol("listensAt");
-export const buildHandshake: unique symbol = Symbol("buildHandshake");
+export const keepHandshake: unique symbol = Symbol("keepHandshake");
 export const restore: unique symbol = Symbol("restore");
 
 // Client
@@ -50,6 +49,7 @@ export const socketsById: unique symbol = Symbol("socketsById");
 export const socketsByNamespace: unique symbol = Symbol("socketsByNamespace");
 export const decoder: unique symbol = Symbol("decoder");
 export const requestFacts: unique symbol = Symbol("requestFacts");
+export const tell: unique symbol = Symbol("tell");
 export const socketOf: unique symbol = Symbol("socketOf");
 export const leave: unique symbol = Symbol("leave");
 export const makeDecoder: unique symbol = Symbol("makeDecoder");

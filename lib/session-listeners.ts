@@ -2,6 +2,7 @@
 import type { Client } from "./client";
 import type { Socket as EngineSocket } from "./engine";
 import * as inEngine from "./engine/in-engine";
+import * as own from "./own";
 import type { DisconnectReason } from "./socket-types";
 
 /**
@@ -30,15 +31,15 @@ export function listenToSession(conn: EngineSocket): void {
 }
 
 function onSessionData(this: EngineSocket, data: any): void {
-  (this[inEngine.requestUser] as Client<any, any, any>).ondata(data);
+  (this[inEngine.requestUser] as Client<any, any, any>)[own.tell]("ondata", data);
 }
 
 function onSessionError(this: EngineSocket, error: Error): void {
-  (this[inEngine.requestUser] as Client<any, any, any>).onerror(error);
+  (this[inEngine.requestUser] as Client<any, any, any>)[own.tell]("onerror", error);
 }
 
 function onSessionClose(this: EngineSocket, reason: DisconnectReason, description?: any): void {
-  (this[inEngine.requestUser] as Client<any, any, any>).onclose(reason, description);
+  (this[inEngine.requestUser] as Client<any, any, any>)[own.tell]("onclose", reason, description);
 }
 
 /** Listens no longer. */

@@ -75,6 +75,10 @@ export abstract class SocketState<
     return this[own.acks];
   }
 
+  set acks(acks: Map<number, AckCallback>) {
+    this[own.acks] = acks;
+  }
+
   /** Middlewares for events, in order. */
   get fns(): Middleware<Event>[] {
     this[own.middlewares] ??= [];

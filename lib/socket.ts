@@ -14,12 +14,19 @@ import { listenerQueue } from "./delivery";
 import type { WriteOptions } from "./encoded-packet";
 import type { Socket as EngineSocket } from "./engine";
 import { generateSessionId } from "./engine/session-id";
-import { buildHandshake, type HandshakeRequest } from "./handshake";
+import {
+  buildHandshake,
+  type HandshakeSource,
+  handshakeSource,
+  isHandshakeSource,
+  keepFacts,
+} from "./handshake";
 import { switchOf } from "./log-switch";
 import { runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
 import type { NativeBroadcaster } from "./native-broadcast";
 import * as own from "./own";
+import { letAssign } from "./own-value";
 import { type Packet, PacketType } from "./parser";
 import type { Server } from "./server";
 import { type AckCallback, type Event, SocketState } from "./socket-state";
@@ -86,9 +93,8 @@ export class Socket<
   private readonly pid: string | undefined = undefined;
   /** The namespace's adapter when the socket was made. */
   private readonly adapter: Adapter;
-  private [own.builtHandshake]: Handshake | undefined = undefined;
-  /** What the handshake is built from: the request as it was when the socket was made, the time (as a small integer), and what came with the CONNECT packet. */
-  private [own.handshakeRequest]: HandshakeRequest;
+  /** The handshake, or what it is built from when somebody asks for it; with the time (as a small integer), and what came with the CONNECT packet. */
+  private [own.handshake]: Handshake | HandshakeSource;
   private readonly [own.issuedAfter] = Math.trunc(Date.now() - LOADED_AT);
   /** Undefined for an empty object, which most clients send: it would take 56 bytes. */
   private readonly [own.auth]: Record<string, unknown> | undefined;
@@ -104,7 +110,7 @@ export class Socket<
     this.nsp = nsp;
     this.client = client;
     this.adapter = nsp.adapter;
-    this[own.handshakeRequest] = client[own.requestFacts];
+    this[own.handshake] = handshakeSource(client[own.requestFacts], client.conn.remoteAddress);
     this[own.auth] = Object.keys(auth).length > 0 ? auth : undefined;
     if (previousSession) {
       this.id = previousSession.sid;
@@ -137,12 +143,17 @@ export class Socket<
 
   /** Facts about that request. A plain object that may be changed. */
   get handshake(): Handshake {
-    return this[own.buildHandshake]();
+    const handshake = this[own.handshake];
+    if (!isHandshakeSource(handshake)) {
+      return handshake;
+    }
+    const built = this.buildHandshake(this[own.auth] ?? {});
+    this[own.handshake] = built;
+    return built;
   }
 
   set handshake(handshake: Handshake) {
-    this[own.builtHandshake] = handshake;
-    this[own.handshakeRequest] = undefined;
+    this[own.handshake] = handshake;
   }
 
   /** The rooms of the socket, its own included; empty after the disconnection. */
@@ -392,7 +403,11 @@ export class Socket<
   /** Whether users' code runs when the packet is taken, and not only a tick later. */
   [own.listensAt]({ type }: Packet): boolean {
     const isEvent = type === PacketType.EVENT || type === PacketType.BINARY_EVENT;
-    return !isEvent || Boolean(this[own.middlewares]?.length || this._anyListeners?.length);
+    return (
+      !isEvent ||
+      this.run !== plainRun ||
+      Boolean(this[own.middlewares]?.length || this._anyListeners?.length)
+    );
   }
 
   private onevent(packet: Packet): void {
@@ -456,11 +471,11 @@ export class Socket<
     if (log.isOn) {
       debug("dispatching an event %j", event);
     }
-    if (!this[own.middlewares]?.length) {
+    if (this.run === plainRun && !this[own.middlewares]?.length) {
       listenerQueue.push(this, event);
       return;
     }
-    runMiddlewares(this[own.middlewares], event, (error) => {
+    this.run(event, (error) => {
       listenerQueue.seal();
       if (error) {
         process.nextTick(() => this._onerror(error));
@@ -469,6 +484,11 @@ export class Socket<
         listenerQueue.seal(); // the tick belongs to the context in which the middleware has called
       }
     });
+  }
+
+  /** Runs the middlewares for an event; a method, because monitoring packages replace it. */
+  private run(event: Event, done: (error?: Error) => void): void {
+    runMiddlewares(this[own.middlewares] ?? [], event, done);
   }
 
   /** Tells users of an error of the connection, or of what a middleware has refused. */
@@ -510,14 +530,26 @@ export class Socket<
     this.packet({ type: PacketType.CONNECT_ERROR, data: error });
   }
 
-  /** Builds the handshake, unless that is done. */
-  [own.buildHandshake](): Handshake {
-    if (this[own.builtHandshake] === undefined) {
-      const { [own.handshakeRequest]: handshakeRequest, [own.auth]: auth = {} } = this;
-      const issued = LOADED_AT + this[own.issuedAfter];
-      this.handshake = buildHandshake(handshakeRequest, this.conn.remoteAddress, issued, auth);
+  /** Builds a handshake: the one of this socket, or if that is done, one of this moment. */
+  private buildHandshake(auth: Record<string, unknown>): Handshake {
+    const { remoteAddress } = this.conn;
+    const known = this[own.handshake];
+    return isHandshakeSource(known)
+      ? buildHandshake(known, remoteAddress, LOADED_AT + this[own.issuedAfter], auth)
+      : buildHandshake(
+          handshakeSource(this.client[own.requestFacts], remoteAddress),
+          remoteAddress,
+          Date.now(),
+          auth,
+        );
+  }
+
+  /** Keeps what the handshake is to say, since the request may change from now on. */
+  [own.keepHandshake](): void {
+    const handshake = this[own.handshake];
+    if (isHandshakeSource(handshake)) {
+      this[own.handshake] = keepFacts(handshake, this.conn.remoteAddress);
     }
-    return this[own.builtHandshake] as Handshake;
   }
 
   override [own.reachChanged](): void {
@@ -548,6 +580,11 @@ export class Socket<
     );
   }
 }
+
+letAssign(Socket.prototype, ["server"]);
+
+/** To see whether somebody has replaced it. */
+const plainRun = (Socket.prototype as unknown as { run: unknown }).run;
 
 /** Never the session's id, which is a secret; except for clients of protocol 3, which take the two for one. */
 function newSocketId(namespace: string, conn: EngineSocket): string {

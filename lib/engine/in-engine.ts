@@ -110,3 +110,4 @@ export const observedWrites: unique symbol = Symbol("observedWrites");
 
 // RequestUser
 export const beforeRequestReplaced: unique symbol = Symbol("beforeRequestReplaced");
+export const beforeRequestShown: unique symbol = Symbol("beforeRequestShown");

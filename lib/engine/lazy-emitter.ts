@@ -4,8 +4,17 @@
  */
 import { EventEmitter } from "node:events";
 
-function Lazy(): void {
-  // Deliberately empty: EventEmitter's constructor would fill three own fields.
+/** What Node's module `domain` sets once it is loaded, and the initialisation that it then hangs itself into. */
+const domains = EventEmitter as unknown as {
+  readonly usingDomains?: boolean;
+  init(this: object): void;
+};
+
+/** EventEmitter's constructor would fill three own fields. */
+function Lazy(this: object): void {
+  if (domains.usingDomains) {
+    domains.init.call(this); // the emitter belongs to the domain that is entered
+  }
 }
 Object.setPrototypeOf(Lazy.prototype, EventEmitter.prototype);
 Object.setPrototypeOf(Lazy, EventEmitter);

@@ -6,6 +6,7 @@
  */
 import type { AsyncResource } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
+import { letAssign } from "../own-value";
 import { type DataReceiver, DataRequest } from "./data-request";
 import { transportError } from "./errors";
 import * as inEngine from "./in-engine";
@@ -417,6 +418,8 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     data?.destroy();
   }
 }
+
+letAssign(PollingTransport.prototype, ["req", "res", "dataReq", "dataRes"]);
 
 function hasBinaryContent(req: EngineRequest): boolean {
   return headerOf(req, "content-type") === BINARY_CONTENT;

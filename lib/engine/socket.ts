@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
 import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
+import { letAssign } from "../own-value";
 import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
 import * as inEngine from "./in-engine";
@@ -33,6 +34,8 @@ export interface SendOptions {
 export interface RequestUser {
   /** Called before `conn.request` is replaced, so that what was to be built from it later is built now. */
   [inEngine.beforeRequestReplaced](): void;
+  /** Called before `conn.request` is shown to somebody for the first time, who may change it: what was to be read of it later is read now. */
+  [inEngine.beforeRequestShown](): void;
   /** Called when somebody begins to watch what is written, so that native broadcasts leave the session out. */
   [inEngine.onWritesWatched](): void;
 }
@@ -43,7 +46,13 @@ const requestProperty: PropertyDescriptor = {
   configurable: true,
   get(this: Socket) {
     const { [inEngine.request]: request } = this;
-    return request instanceof HiddenRequest ? request.request : request;
+    if (!(request instanceof HiddenRequest)) {
+      return request;
+    }
+    if (!request.isShown) {
+      this[inEngine.requestUser]?.[inEngine.beforeRequestShown]();
+    }
+    return request.request;
   },
   set(this: Socket, request: EngineRequest) {
     this[inEngine.requestUser]?.[inEngine.beforeRequestReplaced]();
@@ -383,6 +392,8 @@ export class Socket extends Session {
     return this[inEngine.outgoing];
   }
 }
+
+letAssign(Socket.prototype, ["packetsFn", "sentCallbackFn", "cleanupFn"]);
 
 /** To see whether somebody has patched it. */
 const plainWrite = Socket.prototype.write;

@@ -4,6 +4,7 @@
  * The polling transport, which owns requests, has a file of its own.
  */
 import { COMPRESS } from "../commands";
+import { letAssign } from "../own-value";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import * as inEngine from "./in-engine";
@@ -124,6 +125,8 @@ export abstract class Transport extends LazyEmitter {
   abstract onRequest(req: EngineRequest): void;
 }
 
+letAssign(Transport.prototype, ["protocol", "sid", "supportsBinary"]);
+
 /** A transport that is one stream. */
 export abstract class StreamTransport extends Transport {
   /** What moves its packets. */
@@ -221,3 +224,5 @@ export class WebSocketTransport extends StreamTransport {
     super[inTransport.onStreamEnded]();
   }
 }
+
+letAssign(WebSocketTransport.prototype, ["socket"]);

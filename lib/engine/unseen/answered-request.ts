@@ -13,7 +13,7 @@ import { noteShown } from "./visibility";
 
 export class AnsweredRequest extends HiddenRequest {
   private current: EngineRequest | DeferredRequest;
-  private isShown = false;
+  private isOriginalShown = false;
   /** Headers and query have been read, so they have to be the same for ever. */
   private isRead = false;
 
@@ -28,9 +28,14 @@ export class AnsweredRequest extends HiddenRequest {
     if (current instanceof DeferredRequest) {
       return current.request;
     }
-    this.isShown = true;
+    this.isOriginalShown = true;
     noteShown(current.socket);
     return current;
+  }
+
+  get isShown(): boolean {
+    const { current } = this;
+    return current instanceof DeferredRequest ? current.isShown : this.isOriginalShown;
   }
 
   get headers(): IncomingMessage["headers"] {
@@ -50,7 +55,7 @@ export class AnsweredRequest extends HiddenRequest {
   /** The session needs it no longer. */
   release(): void {
     const { current } = this;
-    if (!this.isShown && !(current instanceof DeferredRequest) && current.destroyed) {
+    if (!this.isOriginalShown && !(current instanceof DeferredRequest) && current.destroyed) {
       const deferred = new DeferredRequest(current, PolledSocket.of(current.socket));
       if (this.isRead) {
         deferred.remember(current.headers, current._query);

@@ -76,6 +76,10 @@ export class DeferredRequest extends HiddenRequest implements PooledHeaders {
     return built.request;
   }
 
+  get isShown(): boolean {
+    return this.built?.request !== undefined;
+  }
+
   get headers(): IncomingMessage["headers"] {
     const built = this.memory();
     if (built.request === undefined) {

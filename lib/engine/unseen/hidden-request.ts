@@ -9,6 +9,8 @@ import type { EngineRequest } from "../request";
 export abstract class HiddenRequest {
   /** The object that users get, always the same. */
   abstract get request(): EngineRequest;
+  /** Somebody has got it. */
+  abstract get isShown(): boolean;
   /** The same object as `request.headers`. */
   abstract get headers(): IncomingMessage["headers"];
   abstract get url(): string | undefined;
