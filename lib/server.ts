@@ -7,7 +7,7 @@ import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import cors from "cors";
 import debugModule from "debug";
-import type { Adapter } from "socket.io-adapter";
+import { Adapter, SessionAwareAdapter } from "socket.io-adapter";
 import type { Encoder } from "socket.io-parser";
 import { InMemoryAdapter } from "./adapter";
 import { Client, clientOf } from "./client";
@@ -40,6 +40,12 @@ import type { DefaultEventsMap, EventsMap } from "./typed-events";
 import { publishThrough, serveClientFiles, stopPublishing } from "./uws";
 
 const debug = debugModule("socket.io:server");
+
+/** What is made in the place of npm's adapters. */
+const NATIVE: ReadonlyMap<unknown, AdapterConstructor> = new Map([
+  [Adapter, InMemoryAdapter],
+  [SessionAwareAdapter, RecoveryAdapter],
+]);
 
 /** Decides whether a namespace of this name may come into being; `auth` is what the client sent with its CONNECT packet. */
 export type ParentNspNameMatchFn = (
@@ -136,7 +142,7 @@ export class Server<
       options.connectionStateRecovery = completeRecovery(options.connectionStateRecovery);
     }
     this.adapter(
-      options.adapter || (options.connectionStateRecovery ? RecoveryAdapter : InMemoryAdapter),
+      options.adapter || (options.connectionStateRecovery ? SessionAwareAdapter : Adapter),
     );
     options.cleanupEmptyChildNamespaces = Boolean(options.cleanupEmptyChildNamespaces);
     this.sockets = this.of("/");
@@ -415,9 +421,13 @@ export class Server<
     ask();
   }
 
-  /** Makes the adapter of a namespace. */
+  /** Makes the adapter of a namespace: for npm's own in memory the one that does the same, and broadcasts through the core. */
   [own.makeAdapter](nsp: Namespace<any, any, any, any>): Adapter {
-    const make = this.adapter() as AdapterConstructor;
+    const given = this.adapter() as AdapterConstructor;
+    const make = NATIVE.get(given) ?? given;
+    if (typeof make !== "function") {
+      throw new TypeError("this.server.adapter(...) is not a constructor"); // in socket.io's words
+    }
     return isConstructor(make)
       ? new (make as typeof Adapter)(nsp)
       : (make as (nsp: Namespace) => Adapter)(nsp);

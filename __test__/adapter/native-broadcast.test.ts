@@ -3,6 +3,7 @@
 import type { Socket } from "socket.io";
 import type { Socket as ClientSocket } from "socket.io-client";
 import { currentLink } from "../../dist/link";
+import * as own from "../../dist/own";
 import { once } from "../harness/events";
 import type { Implementation } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -188,4 +189,26 @@ test("nothing of rooms and sockets stays in the core when all have left", async 
   last.socket.emit("barrier");
   await once(last.client, "barrier");
   expect(countersAtRest()).toEqual({ members: before.members + 1, rooms: before.rooms });
+});
+
+test("no acknowledgement of a broadcast is waited for after its time, or once all have come", async () => {
+  const running = await startServer(sioRs);
+  const { io } = running;
+  const [first, second] = [await joinPair(running), await joinPair(running)];
+  const waiting = () => internals(internals(io.sockets)[own.broadcastAcks]).waiting.size;
+  first.client.on("question", (reply) => reply("in time"));
+  const late: ((answer: string) => void)[] = [];
+  second.client.on("question", (reply) => late.push(reply));
+  const failed = io.timeout(100).emitWithAck("question");
+  expect(waiting()).toBe(1);
+  await expect(failed).rejects.toMatchObject({ responses: ["in time"] });
+  expect(waiting()).toBe(0);
+  const fresh = io.timeout(5_000).emitWithAck("question");
+  late.shift()?.("too late"); // with the number of the first question
+  while (late.length === 0) {
+    await once(second.client, "question");
+  }
+  late.shift()?.("second");
+  expect(await fresh).toEqual(expect.arrayContaining(["in time", "second"]));
+  expect(waiting()).toBe(0);
 });

@@ -95,6 +95,106 @@ describeBoth("handshake", (implementation) => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
+  for (const transport of ["polling", "websocket"]) {
+    it(`handshake says what the request over ${transport} said when the socket was made`, async () => {
+      const running = await startServer(implementation);
+      running.io.of("/later");
+      const { client, socket } = await joinPair(running, "/", {
+        transports: [transport],
+        query: { token: "abc" },
+        extraHeaders: { Origin: "http://a.example" },
+      });
+      const request = internals(socket.request);
+      const { url, _query: query } = request;
+      request.url = "/rewritten"; // as Express does when a router is mounted
+      request._query = { other: "1" };
+      delete request.headers.origin;
+      expect(socket.handshake.url).toBe(url);
+      expect(socket.handshake.query).toBe(query);
+      expect(socket.handshake.query.token).toBe("abc");
+      expect(socket.handshake.xdomain).toBe(true);
+      expect(socket.handshake.headers).toBe(request.headers);
+      expect(socket.handshake.headers.origin).toBeUndefined();
+      const later = await joinOver(running, client, "/later");
+      expect(later.socket.handshake).toMatchObject({
+        url: "/rewritten",
+        query: { other: "1" },
+        xdomain: false,
+      });
+    });
+  }
+
+  it("handshake says what a request that a middleware has seen said when the socket was made", async () => {
+    const running = await startServer(implementation);
+    const requests: any[] = [];
+    running.io.engine.use((request: object, _response: object, next: () => void) => {
+      requests.push(request);
+      next();
+    });
+    const { socket } = await joinPair(running, "/", {
+      transports: ["websocket"],
+      query: { token: "abc" },
+      extraHeaders: { Origin: "http://a.example" },
+    });
+    const [request] = requests;
+    const { url } = request;
+    request.url = "/rewritten";
+    request._query = {};
+    delete request.headers.origin;
+    internals(socket.conn).remoteAddress = "10.0.0.1";
+    expect(socket.handshake).toMatchObject({ url, query: { token: "abc" }, xdomain: true });
+    expect(socket.handshake.address).toMatch(/127\.0\.0\.1$/);
+  });
+
+  it("what is taken out of the query of the request is not in the handshake", async () => {
+    const { socket } = await startPair(implementation, {}, { query: { token: "abc" } });
+    delete internals(socket.request)._query.token;
+    expect(socket.handshake.query).not.toHaveProperty("token");
+  });
+
+  for (const transport of ["polling", "websocket"]) {
+    it(`request.websocket is the ws object of a session over websocket, looked for over ${transport}`, async () => {
+      const { socket } = await startPair(implementation, {}, { transports: [transport] });
+      const websocket = internals(socket.conn.transport).socket;
+      expect(internals(socket.request).websocket).toBe(websocket);
+      expect("websocket" in socket.request).toBe(transport === "websocket");
+      internals(socket.request).websocket = "mine";
+      expect(internals(socket.request).websocket).toBe("mine");
+    });
+  }
+
+  it("request.websocket is there on a request that a middleware has seen", async () => {
+    const running = await startServer(implementation);
+    const requests: any[] = [];
+    running.io.engine.use((request: object, _response: object, next: () => void) => {
+      requests.push(request);
+      next();
+    });
+    const { socket } = await joinPair(running, "/", { transports: ["websocket"] });
+    expect(requests[0].websocket).toBe(internals(socket.conn.transport).socket);
+    expect(typeof requests[0].websocket.ping).toBe("function");
+  });
+
+  it("the fields of a fresh socket are what they begin as", async () => {
+    const { io, socket } = await startPair(implementation);
+    const fields = internals(socket);
+    const { adapter } = io.of("/");
+    expect(fields).toMatchObject({ connected: true, disconnected: false, recovered: false });
+    expect([fields.data, fields.flags, fields.fns]).toEqual([{}, {}, []]);
+    expect(fields.data).toBe(fields.data);
+    expect(fields.flags).toBe(fields.flags);
+    expect(fields.pid).toBeUndefined();
+    expect([fields._anyListeners, fields._anyOutgoingListeners]).toEqual([undefined, undefined]);
+    io.adapter(io.adapter() as never);
+    expect(io.of("/").adapter).not.toBe(adapter);
+    expect(fields.adapter).toBe(adapter);
+  });
+
+  it("pid is there with recovery", async () => {
+    const { socket } = await startPair(implementation, { connectionStateRecovery: {} });
+    expect(internals(socket).pid).toMatch(/^[\w-]{20}$/);
+  });
+
   it("data is the user's: empty, mutable, replaceable by anything", async () => {
     const { io, socket } = await startPair(implementation);
     expect(socket.data).toEqual({});

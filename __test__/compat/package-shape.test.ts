@@ -1,7 +1,9 @@
 // What `require()` and `import` give: a callable with three classes, and how those classes are related.
 
 import { EventEmitter } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { basename, dirname, join } from "node:path";
 import { runModule } from "../harness/child";
 import { describeBoth, it } from "../harness/implementations";
 import { describeRunning, joinPair, listenOnFreePort, startPair, track } from "../harness/servers";
@@ -172,10 +174,52 @@ describeBoth("package shape", (implementation) => {
     expect(log).toEqual(["onack", ["answer"], "ondisconnect"]);
   });
 
-  it("operators and clients are no emitters", async () => {
+  it("operators, clients and sockets of other servers are no emitters", async () => {
     const { io, socket } = await startPair(implementation);
-    for (const plain of [io.to("r"), socket.broadcast, socket.client]) {
+    const { RemoteSocket } = require(join(distOf(implementation.modulePath), "broadcast-operator"));
+    const remote = new RemoteSocket(io.sockets.adapter, { id: "id", rooms: [], handshake: {} });
+    for (const plain of [io.to("r"), socket.broadcast, socket.client, remote]) {
       expect(plain).not.toBeInstanceOf(EventEmitter);
     }
   });
+
+  it("every class is extended by ordinary classes, and every instance takes any property", async () => {
+    const { io, socket } = await startPair(implementation);
+    const parent = io.of(/^\/x/);
+    expect(Object.getPrototypeOf(parent.constructor)).toBe(Namespace);
+    class OwnNamespace extends Namespace {
+      readonly operator = "own";
+    }
+    const own = new OwnNamespace(io, "/own");
+    expect([own.operator, own.name, own.to("room").emit("event")]).toEqual(["own", "/own", true]);
+    class OwnAdapter extends (io.sockets.adapter.constructor as new (nsp: unknown) => object) {
+      readonly served = "own";
+    }
+    expect(new OwnAdapter(io.sockets)).toMatchObject({ served: "own", nsp: io.sockets });
+    const key = Symbol("mine");
+    const objects = [io, io.sockets, parent, socket, socket.client, socket.conn, io.to("r")];
+    for (const object of [...objects, io.sockets.adapter, io.engine, socket.conn.transport]) {
+      expect(Object.isExtensible(object)).toBe(true);
+      expect(Object.assign(object, { mine: 1, [key]: 2 })).toMatchObject({ mine: 1, [key]: 2 });
+      expect(JSON.stringify(Object.keys(object))).toContain("mine");
+      expect(Reflect.deleteProperty(object, "mine")).toBe(true);
+    }
+  });
+
+  it("the bundles of the client are found from the entry, as programs look for them", () => {
+    const root = join(distOf(implementation.modulePath), "..");
+    const { main, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    for (const entry of [main, exports["."].require]) {
+      expect(existsSync(join(root, dirname(entry), "..", "client-dist", "socket.io.js"))).toBe(
+        true,
+      );
+    }
+  });
 });
+
+/** The folder of compiled files, which both packages call so. */
+function distOf(modulePath: string): string {
+  return basename(dirname(modulePath)) === "dist"
+    ? dirname(modulePath)
+    : join(dirname(modulePath), "dist");
+}

@@ -1,6 +1,7 @@
 // Options of the server: accessors, precedence between constructor and attach, defaults, the adapter setter.
 
 import { createServer } from "node:http";
+import { Adapter, SessionAwareAdapter } from "socket.io-adapter";
 import { record, settleDown } from "../harness/clients";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -106,6 +107,26 @@ describeBoth("server options", (implementation) => {
     expect(typeof ctor).toBe("function");
     expect(io.of("/").adapter).toBeInstanceOf(ctor as never);
   });
+
+  it("adapter() is npm's class, that of recovery where there is recovery, and adapters say so of themselves", () => {
+    for (const [options, expected] of [
+      [{}, Adapter],
+      [{ connectionStateRecovery: {} }, SessionAwareAdapter],
+      [{ adapter: Adapter }, Adapter],
+    ] as const) {
+      const io = new Server(options as never);
+      expect(io.adapter()).toBe(expected);
+      expect(io.of("/").adapter.constructor).toBe(expected);
+      expect(io.of("/").adapter).toBeInstanceOf(expected);
+    }
+  });
+
+  for (const adapter of ["x", {}]) {
+    it(`the adapter ${JSON.stringify(adapter)} is refused`, () => {
+      const make = () => new Server({ adapter: adapter as never });
+      expect(make).toThrow(new TypeError("this.server.adapter(...) is not a constructor"));
+    });
+  }
 
   it("adapter(X) replaces the adapter of every namespace and returns the server", async () => {
     const { io } = await startServer(implementation);

@@ -113,27 +113,56 @@ describeBoth("utility methods", (implementation) => {
     expect(await arrived).toBe(1);
   });
 
-  it("the server forwards to the namespace, and every method is there", async () => {
-    const { io } = await startServer(implementation);
-    for (const method of [
-      "to",
-      "in",
-      "except",
-      "compress",
-      "timeout",
-      "fetchSockets",
-      "socketsJoin",
-      "socketsLeave",
-      "disconnectSockets",
-      "allSockets",
-      "serverSideEmit",
-      "serverSideEmitWithAck",
-      "send",
-      "write",
-      "use",
-    ]) {
-      expect(typeof internals(io)[method]).toBe("function");
-      expect(typeof internals(io.of("/"))[method]).toBe("function");
-    }
-  });
+  /** What the server is asked, what the namespace is asked then, and what comes back; nothing worth a look unless that is said. */
+  const FORWARDED: [
+    method: string,
+    args: unknown[],
+    asked?: unknown[],
+    returned?: "the answer" | "the server" | "nothing",
+  ][] = [
+    ["to", ["room"]],
+    ["in", [["a", "b"]]],
+    ["except", ["room"]],
+    ["compress", [false]],
+    ["timeout", [5]],
+    ["fetchSockets", []],
+    ["socketsJoin", ["room"], ["socketsJoin", "room"], "nothing"],
+    ["socketsLeave", [["a"]], ["socketsLeave", ["a"]], "nothing"],
+    ["disconnectSockets", [true], ["disconnectSockets", true], "nothing"],
+    ["allSockets", []],
+    ["serverSideEmit", ["event", 1]],
+    ["serverSideEmitWithAck", ["event", 1]],
+    ["emit", ["event", 1]],
+    ["listeners", ["connection"]],
+    ["send", [1, 2], ["emit", "message", 1, 2], "the server"],
+    ["write", [1, 2], ["emit", "message", 1, 2], "the server"],
+    ["use", [() => {}], undefined, "the server"],
+  ];
+  for (const [method, args, asked = [method, ...args], returned = "the answer"] of FORWARDED) {
+    it(`${method} of the server is that of the namespace /, with its arguments`, async () => {
+      const { io } = await startServer(implementation);
+      const calls: unknown[] = [];
+      const answer = {};
+      for (const name of new Set([method, "emit"])) {
+        internals(io.sockets)[name] = (...given: unknown[]) => {
+          calls.push([name, ...given]);
+          return answer;
+        };
+      }
+      const value = internals(io)[method](...args);
+      expect(calls).toEqual([asked]);
+      if (returned !== "nothing") {
+        expect(value).toBe(returned === "the answer" ? answer : io);
+      }
+    });
+  }
+
+  for (const getter of ["volatile", "local"]) {
+    it(`${getter} of the server is that of the namespace /`, async () => {
+      const { io } = await startServer(implementation);
+      const answer = {};
+      Object.defineProperty(io.sockets, getter, { get: () => answer });
+      expect(internals(io)[getter]).toBe(answer);
+    });
+  }
 });

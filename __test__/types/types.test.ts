@@ -23,6 +23,7 @@ const TOPICS = {
   send: "send() and write() have the arguments of the event message",
   construction: "constructors, options, adapters and the engine",
   "default-maps": "without maps every name is accepted with any arguments",
+  augmentation: "interfaces take members of an application's, and classes are extended by them",
   engine: "the engine's entry",
   "deep-imports": "files beside the entry, as far as a resolution reaches them",
 };

@@ -22,6 +22,7 @@ import * as inTransport from "./in-transport";
 import { logRefused, logUpgradeRefusal } from "./log";
 import { PollingTransport } from "./polling";
 import { type EngineRequest, protocolOf } from "./request";
+import { lendWebSocket } from "./request-websocket";
 import type { Server } from "./server";
 import { Socket } from "./socket";
 import type { Transport } from "./transports";
@@ -188,6 +189,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
     session[inEngine.hideRequest](new DeferredRequest(req, carrier));
   } else {
     internHeaders(req);
+    lendWebSocket(req, session);
   }
   server[inEngine.register](session);
   session[inEngine.tellOpening]();

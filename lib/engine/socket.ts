@@ -17,6 +17,7 @@ import { Outgoing, type SendCallback } from "./outgoing";
 import { DIGIT_ZERO, PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import type { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
+import { lendWebSocket } from "./request-websocket";
 import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
@@ -49,10 +50,15 @@ const requestProperty: PropertyDescriptor = {
     if (!(request instanceof HiddenRequest)) {
       return request;
     }
-    if (!request.isShown) {
-      this[inEngine.requestUser]?.[inEngine.beforeRequestShown]();
+    if (request.isShown) {
+      return request.request;
     }
-    return request.request;
+    this[inEngine.requestUser]?.[inEngine.beforeRequestShown]();
+    const shown = request.request;
+    if ((shown as { upgrade?: boolean }).upgrade) {
+      lendWebSocket(shown, this);
+    }
+    return shown;
   },
   set(this: Socket, request: EngineRequest) {
     this[inEngine.requestUser]?.[inEngine.beforeRequestReplaced]();
