@@ -111,7 +111,10 @@ const figure = (instructions) => instructions.toPrecision(4);
 
 /** Markdown, and the names of those that take more than they should. */
 function compare(cases, counted, expected) {
-  const lines = ["| case | instructions for each | expected | now | change |", "|---|---|---|---|---|"];
+  const lines = [
+    "| case | instructions for each | expected | now | change |",
+    "|---|---|---|---|---|",
+  ];
   const worse = [];
   for (const { name, unit } of cases) {
     const [before, now] = [expected[name], counted[name]];
