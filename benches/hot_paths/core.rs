@@ -21,7 +21,7 @@ use crate::codec::text;
 use crate::commands::{Commands, Options, Part, Target};
 
 /// Receivers of a broadcast.
-const CLIENTS: u32 = 200;
+const CLIENTS: u32 = 400;
 
 /// Messages of one read.
 const MESSAGES: u32 = 64;
@@ -37,7 +37,7 @@ const ROOM: u32 = 1;
 
 pub(crate) fn cases() -> Vec<Case> {
     let small = |name, unit, prepare| Case { name, unit, units: 1, rounds: 500, prepare };
-    let large = |name, unit, units, prepare| Case { name, unit, units, rounds: 50, prepare };
+    let large = |name, unit, units, prepare| Case { name, unit, units, rounds: 30, prepare };
     vec![
         small("send", "message of 32 B", || send(32)),
         small("send-1k", "message of 1 KiB", || send(1024)),
