@@ -37,7 +37,7 @@ const ROOM: u32 = 1;
 
 pub(crate) fn cases() -> Vec<Case> {
     let small = |name, unit, prepare| Case { name, unit, units: 1, rounds: 500, prepare };
-    let large = |name, unit, units, prepare| Case { name, unit, units, rounds: 30, prepare };
+    let large = |name, unit, units, prepare| Case { name, unit, units, rounds: 50, prepare };
     vec![
         small("send", "message of 32 B", || send(32)),
         small("send-1k", "message of 1 KiB", || send(1024)),
