@@ -161,7 +161,7 @@ describeBoth("two sockets of one id", (implementation) => {
 
 describeBoth("wrapped methods that a broadcast calls", (implementation) => {
   /** Wraps a method so that its calls are counted, and gives the counts before and after a broadcast and a direct emit. */
-  async function countCalls(owner: (pair: Pair) => any, name: string) {
+  async function countCalls(owner: (pair: { socket: Socket }) => any, name: string) {
     const running = await startServer(implementation);
     const pair = await joinPair(running);
     const target = owner(pair);
