@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use super::{Drained, EventQueue};
+use super::{BATCH_BYTES, Drained, EventQueue};
 use crate::engine::CloseReason;
 use crate::server::event::deferred;
 use crate::server::record::Records;
@@ -95,6 +95,22 @@ fn only_whole_units_are_taken_and_who_has_no_room_is_told() {
     assert_eq!(bench.rings(), 1, "who was told that there is more comes back unrung");
     assert_eq!(bench.drain(), (vec![1, 1], false));
     assert_eq!((bench.queue.drained(), bench.queue.undrained_bytes()), (3, 0));
+}
+
+#[test]
+fn a_batch_ends_before_it_is_long_but_always_has_a_unit() {
+    let bench = Bench::new();
+    let read_of = |bytes: usize| {
+        let mut writer = bench.queue.writer();
+        writer.binary(1, &vec![7; bytes]);
+        writer.finish();
+    };
+    for bytes in [BATCH_BYTES / 2, BATCH_BYTES / 2 - 64, BATCH_BYTES * 2, 1, 1] {
+        read_of(bytes);
+    }
+    assert_eq!(bench.drain(), (vec![1, 1], true));
+    assert_eq!(bench.drain(), (vec![1], true));
+    assert_eq!(bench.drain(), (vec![1, 1], false));
 }
 
 #[test]
