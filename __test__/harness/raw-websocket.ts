@@ -158,7 +158,11 @@ export class RawWebSocket {
     const peer = await RawWebSocket.open(port, options);
     await peer.expectText(/^0\{/);
     peer.send("40");
-    await peer.expectText(/^40\{/);
+    let { text } = await peer.nextFrame();
+    if (text === "2") {
+      ({ text } = await peer.nextFrame()); // a short interval, or a busy machine
+    }
+    expect(text).toMatch(/^40\{/);
     return peer;
   }
 

@@ -142,7 +142,7 @@ describeBoth("engine heartbeat", (implementation) => {
   });
 
   it("a polling client gets its ping by a waiting poll and answers by POST", async () => {
-    const server = await startBareEngine(implementation, { pingInterval: 30, pingTimeout: 1_000 });
+    const server = await startBareEngine(implementation, { pingInterval: 30, pingTimeout: 5_000 });
     const opened = server.nextSession();
     const peer = await PollingPeer.open(server.port);
     const session = await opened;
