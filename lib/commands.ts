@@ -121,7 +121,8 @@ export class CommandWriter extends CommandBuffer {
     const written = this.buffer.utf8Write(handshake, at + 32);
     this.words[word + 7] = written;
     this.messages += 1;
-    this.commit(KIND.open, flags, at, at + 32 + written);
+    // Its stream or its poll follows. In between the core could send the first ping of a short interval.
+    this.commitWithNext(KIND.open, flags, at, at + 32 + written);
   }
 
   /** Sends one message: text, or a text packet with its attachments. */

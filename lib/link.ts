@@ -64,7 +64,7 @@ const EXIT_FLUSH_MS = 200;
 /** How long the core may take to say what waits for a session whose peer does not read: it is asked once, when somebody first wants to know. */
 const WAITING_MS = 200;
 /** How many batches of events are read then for one command, at the most. */
-const EXIT_BATCHES = 64;
+const EXIT_BATCHES = 256;
 
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
 const binding = loadBinding();

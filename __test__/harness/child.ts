@@ -23,8 +23,8 @@ export interface Finished {
 
 export interface Child {
   process: ChildProcess;
-  /** The next line that the process prints on its standard output. */
-  nextLine(): Promise<string>;
+  /** The next line that the process prints on its standard output, within the limit of events unless it may take longer. */
+  nextLine(limitMs?: number): Promise<string>;
   /** What it has printed on its standard error. */
   errors(): string;
   finished: Promise<Finished>;
@@ -106,7 +106,7 @@ function start(
     wake();
   });
   let taken = 0;
-  const nextLine = async (): Promise<string> => {
+  const nextLine = async (limitMs?: number): Promise<string> => {
     if (lines.length <= taken) {
       const printed = new Promise<void>((resolve, reject) => {
         wake = () => {
@@ -118,7 +118,7 @@ function start(
         };
         wake();
       });
-      await within(printed, () => `the process printed no further line: ${output.stderr}`);
+      await within(printed, () => `the process printed no further line: ${output.stderr}`, limitMs);
     }
     taken += 1;
     return lines[taken - 1] as string;
