@@ -318,6 +318,13 @@ impl BindingLink {
         }
     }
 
+    /// Has the core panic in a step of this session.
+    #[cfg(feature = "fault-injection")]
+    #[napi(catch_unwind)]
+    pub fn fail(&self, slot: u32) {
+        self.link.fail(slot);
+    }
+
     /// Drops all sessions of this link.
     #[napi(catch_unwind)]
     pub fn close(&self) {
