@@ -70,7 +70,7 @@ class ThrowingServer {
     const url = `http://127.0.0.1:${port}`;
     const witness = openClient(url);
     const heardByWitness = hear(witness);
-    await once(witness, "connect");
+    await connected(witness);
 
     if (what.isEarly) {
       await this.order("/arm");
@@ -85,7 +85,7 @@ class ThrowingServer {
       client = openClient(`${url}${what.namespace ?? "/"}`, { transports });
     }
     const heard = hear(client);
-    await once(client, "connect");
+    await connected(client);
     await say(witness, "before");
     if (!what.isEarly) {
       await this.order("/arm");
@@ -123,6 +123,16 @@ class ThrowingServer {
 
 function isError(line: string): boolean {
   return /^(uncaught|unhandled): /.test(line);
+}
+
+function connected(client: ClientSocket): Promise<void> {
+  return within(
+    new Promise((resolve, reject) => {
+      client.on("connect", resolve);
+      client.on("connect_error", reject);
+    }),
+    "the client was told neither that it is connected nor that it is not",
+  );
 }
 
 /** How a client is told that it does not get in. */
