@@ -7,6 +7,7 @@ import { type Child, startFixture } from "../harness/child";
 import { openClient, TRANSPORTS } from "../harness/clients";
 import { collect, eventually, once, within } from "../harness/events";
 import { loadImplementation } from "../harness/implementations";
+import type { ClientOptions } from "../harness/servers";
 
 const FAULTY_BINARY = process.env.SIO_RS_FAULTY_BINARY;
 const ROUNDS = 10;
@@ -16,7 +17,7 @@ const TIMEOUT_MS = 30_000;
 const ours = loadImplementation("sio-rs");
 
 interface Faulty extends Child {
-  connect(options?: object): Promise<ClientSocket>;
+  connect(options?: ClientOptions): Promise<ClientSocket>;
 }
 
 async function startFaulty(options: object): Promise<Faulty> {
@@ -24,9 +25,15 @@ async function startFaulty(options: object): Promise<Faulty> {
   const env = { SIO_RS_BINARY: FAULTY_BINARY, RUST_BACKTRACE: "0" };
   const child = startFixture(ours, "faulty-core.cjs", [JSON.stringify(options)], { env });
   const port = await child.nextLine();
-  const connect = async (clientOptions = {}): Promise<ClientSocket> => {
+  const connect = async (clientOptions: ClientOptions = {}): Promise<ClientSocket> => {
+    const { transports } = clientOptions;
     const client = openClient(`http://127.0.0.1:${port}`, clientOptions);
     await once(client, "connect");
+    // socket.io-client may wait until its ping timeout when a session ends in the middle of its upgrade.
+    const { engine } = client.io;
+    if (transports?.length === 2 && engine.transport.name === "polling") {
+      await once(engine, "upgrade");
+    }
     return client;
   };
   return { ...child, connect };

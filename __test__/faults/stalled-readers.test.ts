@@ -12,7 +12,7 @@ const READERS = 2_000;
 const STALLED = 5;
 /** More than kernels take for a client that does not read. */
 const LARGE_BYTES = 8 * 1024 * 1024;
-const BROADCASTS = 5;
+const BROADCASTS = 3;
 /** Opening at a time: what the listen queue holds. */
 const OPENING = 100;
 /** For two thousand connections on a slow, shared machine. */

