@@ -3,6 +3,9 @@
 //! One class, [`BindingLink`], one instance per loaded copy of `lib/` and environment. It holds no protocol rule. Every export catches
 //! panics: one in a plain export would abort the process.
 
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -316,13 +319,6 @@ impl BindingLink {
             outbox_total: number(outboxes.total),
             threads: u32::try_from(self.link.shard_count()).unwrap_or(u32::MAX),
         }
-    }
-
-    /// Has the core panic in a step of this session.
-    #[cfg(feature = "fault-injection")]
-    #[napi(catch_unwind)]
-    pub fn fail(&self, slot: u32) {
-        self.link.fail(slot);
     }
 
     /// Drops all sessions of this link.
