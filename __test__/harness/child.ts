@@ -37,6 +37,8 @@ export interface ChildSetting {
   maxDescriptors?: number;
   /** Whether the test writes to its standard input; else that is empty. */
   hasInput?: boolean;
+  /** It serves several tests, and whoever starts it ends it. */
+  isShared?: boolean;
 }
 
 /** Starts `fixtures/<name>` with the given implementation. */
@@ -75,7 +77,7 @@ export function runModule(
 function start(
   implementation: Implementation,
   args: string[],
-  { env, maxDescriptors, hasInput }: ChildSetting = {},
+  { env, maxDescriptors, hasInput, isShared }: ChildSetting = {},
 ): Child {
   const command =
     maxDescriptors === undefined
@@ -87,7 +89,9 @@ function start(
     env: { ...process.env, ...env, MODULE_PATH: implementation.modulePath },
     stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
   });
-  closeClientAfterTest(() => child.kill("SIGKILL"));
+  if (!isShared) {
+    closeClientAfterTest(() => child.kill("SIGKILL"));
+  }
   const output = { stdout: "", stderr: "" };
   const lines: string[] = [];
   let wake = (): void => {};

@@ -3,6 +3,9 @@
 //! One class, [`BindingLink`], one instance per loaded copy of `lib/` and environment. It holds no protocol rule. Every export catches
 //! panics: one in a plain export would abort the process.
 
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -124,6 +124,8 @@ impl Shard {
                 ShardMessage::LinkGone(link) => self.drop_link(&link),
                 ShardMessage::Barrier(done) => barriers.push(done),
                 ShardMessage::Waiting(query) => queries.push(query),
+                #[cfg(feature = "fault-injection")]
+                ShardMessage::Fail(slot) => self.fail(slot),
                 ShardMessage::Stop => return (false, None),
             }
         }
