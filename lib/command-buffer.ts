@@ -165,6 +165,15 @@ export abstract class CommandBuffer {
     }
   }
 
+  /** The same for a record that nobody waits for: it goes along with the next one, or at the end of the turn. */
+  protected commitUnhurried(kind: number, at: number, end: number): void {
+    this.complete(kind, 0, at, end);
+    if (this.isExiting) {
+      this.submitBuffer();
+      this.flush?.();
+    }
+  }
+
   protected startTurn(): void {
     if (this.isTold) {
       return;

@@ -242,9 +242,11 @@ export class CommandWriter extends CommandBuffer {
     this.one(KIND.pong, 0, slot);
   }
 
-  /** Another packet than that arrived in a POST body. */
+  /** Another packet than that arrived in a POST body. Of the commands of a turn it is not the first that leaves at once. */
   received(slot: number): void {
-    this.one(KIND.received, 0, slot);
+    const at = this.begin(HEAD + 4);
+    this.words[(at >> 2) + 2] = slot;
+    this.commitUnhurried(KIND.received, at, at + HEAD + 4);
   }
 
   /** Chooses the extra events of a session: bit 0 posts HEARTBEAT and PING_SENT. */
