@@ -99,6 +99,8 @@ const EXACT_ABOVE = 8 * 1024;
 
 export class CommandWriter extends CommandBuffer {
   private groupEncoded: string | Part[] | undefined;
+  /** What was in `groupEncoded`: an array may be filled anew and used again. */
+  private groupSources: Part[] = [];
   private groupParts: string | Part[] = "";
   private groupOptions: object | undefined;
   private groupFlags = 0;
@@ -185,12 +187,14 @@ export class CommandWriter extends CommandBuffer {
     if (
       options !== this.groupOptions ||
       encoded !== this.groupEncoded ||
-      flags !== this.groupFlags
+      flags !== this.groupFlags ||
+      !isAsBefore(encoded, this.groupSources)
     ) {
       this.closeGroup();
       this.startTurn();
       this.groupOptions = options;
       this.groupEncoded = encoded;
+      this.groupSources = typeof encoded === "string" ? [] : encoded.slice();
       this.groupParts = snapshot(encoded);
       this.groupFlags = flags;
     } else if (this.groupCount === this.groupSlots.length) {
@@ -384,6 +388,14 @@ export class CommandWriter extends CommandBuffer {
 }
 
 /** The bytes of this moment: a group is written when it ends, and users may reuse their memory before that. */
+/** Whether an array still has the parts that it had; texts are what they are. */
+function isAsBefore(parts: string | Part[], sources: Part[]): boolean {
+  return (
+    typeof parts === "string" ||
+    (parts.length === sources.length && parts.every((part, index) => part === sources[index]))
+  );
+}
+
 function snapshot(parts: string | Part[]): string | Part[] {
   return typeof parts === "string"
     ? parts

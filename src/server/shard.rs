@@ -43,6 +43,7 @@ use crate::hub::Rooms;
 use crate::server::connection::Connections;
 use crate::server::counters::Gauges;
 use crate::server::event::UnitWriter;
+use crate::server::heap::Review;
 use crate::server::link::Accept;
 use crate::server::link::Link;
 use crate::server::slots::Slots;
@@ -180,6 +181,8 @@ pub(super) struct Shard {
     gauges: Arc<Gauges>,
     /// When it is next looked at whether the outboxes are over the ceiling.
     next_review: u64,
+    /// When it is next looked at whether there is memory to be given back.
+    heap_review: Review,
 }
 
 /// What a shard keeps for one link.
@@ -222,6 +225,7 @@ impl Shard {
             slots,
             gauges,
             next_review: 0,
+            heap_review: Review::default(),
         }
     }
 

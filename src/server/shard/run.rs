@@ -144,7 +144,8 @@ impl Shard {
             // Who asked may have given up waiting.
             let _ = done.send(());
         }
-        let deadline = self.timers.next_deadline();
+        let deadlines = [self.timers.next_deadline(), self.heap_review.at(self.now)];
+        let deadline = deadlines.into_iter().flatten().min();
         self.sleeping_until = deadline.unwrap_or(u64::MAX);
         (true, deadline)
     }
