@@ -122,7 +122,7 @@ export class CommandWriter extends CommandBuffer {
     this.words[word + 7] = written;
     this.messages += 1;
     // Its stream or its poll follows. In between the core could send the first ping of a short interval.
-    this.commitWithNext(KIND.open, flags, at, at + 32 + written);
+    this.commitUnhurried(KIND.open, flags, at, at + 32 + written);
   }
 
   /** Sends one message: text, or a text packet with its attachments. */
@@ -247,9 +247,11 @@ export class CommandWriter extends CommandBuffer {
     this.one(KIND.pong, 0, slot);
   }
 
-  /** Another packet than that arrived in a POST body. */
+  /** Another packet than that arrived in a POST body. Of the commands of a turn it is not the first that leaves at once. */
   received(slot: number): void {
-    this.one(KIND.received, 0, slot);
+    const at = this.begin(HEAD + 4);
+    this.words[(at >> 2) + 2] = slot;
+    this.commitUnhurried(KIND.received, 0, at, at + HEAD + 4);
   }
 
   /** Chooses the extra events of a session: bit 0 posts HEARTBEAT and PING_SENT. */

@@ -17,6 +17,7 @@ import {
   loadBinding,
   type PacketPrefix,
 } from "./native";
+import { responses } from "./response-queue";
 import { throwApart } from "./throw-apart";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
@@ -306,6 +307,7 @@ export class Link {
 
   /** `emit(); process.exit()` is delivered, as with socket.io, where libuv writes at once. */
   private flushBeforeExit(): void {
+    responses.leave();
     if (this.live === 0) {
       return;
     }
