@@ -27,6 +27,7 @@ import {
   type Packet,
   PacketType,
 } from "./parser";
+import { tellWhenReplaced } from "./replaceable";
 import type { Server } from "./server";
 import { ignoreSession, listenToSession } from "./session-listeners";
 import type { Socket } from "./socket";
@@ -460,6 +461,9 @@ export class Client<
     this[own.socketsById]?.clear();
   }
 }
+
+// A native broadcast does not come by here.
+tellWhenReplaced(Client.prototype, "writeToEngine", (client) => client[inEngine.onWritesWatched]());
 
 letAssign(Client.prototype, ["id"]);
 

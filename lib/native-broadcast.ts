@@ -4,7 +4,8 @@
  *
  * Rooms, Maps and events stay npm's: every method here calls the one it overrides, and tells the core what has changed (room-index.ts).
  * Sockets that cannot be left to the core, because somebody wants to see what is sent to them or because they live on another engine, are
- * served one by one, as npm's adapter does with all. If a method that counts here has been patched by somebody, npm's way is taken.
+ * served by npm's loop, and so is everybody else whom the same broadcast reaches: what users do meanwhile has to come between the right two
+ * receivers. npm's way is also taken if a method that counts here has been patched, or the Maps were edited by hand.
  */
 import type { EventEmitter } from "node:events";
 import debugModule from "debug";
@@ -13,6 +14,7 @@ import { Client, clientOfSlot } from "./client";
 import { COMPRESS, packetsOf, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
 import * as inEngine from "./engine/in-engine";
+import { isWritePatched } from "./engine/socket";
 import { expendableFlag } from "./expendable";
 import { currentLink } from "./link";
 import { switchOf } from "./log-switch";
@@ -38,6 +40,7 @@ interface OpenAdapter extends EventEmitter {
   rooms: Map<Room, Set<SocketId>>;
   sids: Map<SocketId, Set<Room>>;
   addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void;
+  computeExceptSids: unknown;
   _del(room: Room, id: SocketId): void;
   delAll(id: SocketId): void;
   broadcast(packet: Packet, opts: BroadcastOptions): void;
@@ -73,8 +76,9 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
 
     override addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
       const socket = this.nsp.sockets?.get(id);
-      if (socket !== undefined && !this[own.served].has(id) && !this[own.index].has(id)) {
-        this[own.admit](socket);
+      if (socket !== undefined && !this[own.knows](id, socket)) {
+        this[own.dismiss](id); // another socket may have had the id: a recovered session, or a user's own choice
+        this[own.admit](id, socket);
       }
       return super.addAll(id, rooms);
     }
@@ -83,13 +87,13 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     override emit(event: string | symbol, ...args: any[]): boolean {
       if (event === "join-room") {
         const [room, id] = args;
-        this[own.index].join(id, room);
+        this[own.index].joined(id, room);
       }
       return super.emit(event, ...args);
     }
 
     override _del(room: Room, id: SocketId): void {
-      this[own.index].leave(id, room);
+      this[own.index].leaving(id, room);
       super._del(room, id);
       if (!this.rooms.has(room)) {
         this[own.index].freeRoom(room);
@@ -159,8 +163,10 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     }
 
     [own.reachChanged](socket: AnySocket): void {
-      if (this[own.dismiss](socket.id)) {
-        this[own.admit](socket);
+      const { id } = socket;
+      if (this[own.knows](id, socket)) {
+        this[own.dismiss](id);
+        this[own.admit](id, socket);
       }
     }
 
@@ -177,15 +183,10 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       packetOpts: WriteOptions,
       serve: Serve,
     ): void {
-      const { [own.served]: served } = this;
-      if (!isSendable(encoded) || (served.size > 0 && this[own.isLoopCheaper](opts))) {
+      // Who is served may run users' code, which then sends, joins and leaves between one receiver and the next: npm's loop has the order.
+      if (!isSendable(encoded) || !this[own.mirrorsMaps](opts) || this[own.reachesServed](opts)) {
         super.apply(opts, serve);
         return;
-      }
-      for (const [id, socket] of [...served]) {
-        if (this[own.isTarget](id, opts)) {
-          serve(socket);
-        }
       }
       if (this[own.index].size > 0) {
         const flags =
@@ -196,6 +197,33 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
           this[own.noteBroadcast](opts, packetsOf(encoded), packetOpts.volatile === true);
         }
       }
+    }
+
+    /** Whether the Maps hold what this was told of; see {@link RoomIndex.mirrors}. */
+    private [own.mirrorsMaps](opts: BroadcastOptions): boolean {
+      const known = this[own.index].size + this[own.served].size;
+      return (
+        this.nsp.sockets.size >= known &&
+        (opts.rooms.size > 0 || this.sids.size === known) &&
+        this[own.index].mirrors(opts)
+      );
+    }
+
+    /** Whether somebody who is served is among the targets, or finding out would take longer than going through them. */
+    private [own.reachesServed](opts: BroadcastOptions): boolean {
+      const { [own.served]: served } = this;
+      if (served.size === 0) {
+        return false;
+      }
+      if (this[own.isLoopCheaper](opts)) {
+        return true;
+      }
+      for (const id of served.keys()) {
+        if (this[own.isTarget](id, opts)) {
+          return true;
+        }
+      }
+      return false;
     }
 
     /** Whether looking at the targets takes less than looking at all that are served. */
@@ -237,11 +265,18 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       }
     }
 
-    private [own.admit](socket: AnySocket): void {
+    private [own.knows](id: SocketId, socket: AnySocket): boolean {
+      return (
+        this[own.served].get(id) === socket ||
+        this[own.index].slotOf(id) === socket.conn[inEngine.slot]
+      );
+    }
+
+    private [own.admit](id: SocketId, socket: AnySocket): void {
       if (mustBeServed(socket)) {
-        this[own.served].set(socket.id, socket);
+        this[own.served].set(id, socket);
       } else {
-        this[own.index].add(socket.id, socket.conn[inEngine.slot]);
+        this[own.index].add(id, socket.conn[inEngine.slot]);
       }
     }
 
@@ -270,10 +305,7 @@ function packetOptions({ flags = {} }: BroadcastOptions): WriteOptions {
   return { preEncoded: true, volatile: flags.volatile, compress: flags.compress };
 }
 
-const npm = Adapter.prototype as unknown as OpenAdapter & {
-  del: unknown;
-  computeExceptSids: unknown;
-};
+const npm = Adapter.prototype as unknown as OpenAdapter & { del: unknown };
 
 /** The methods that a broadcast consists of, as they were when this was loaded. */
 const plain = {
@@ -291,7 +323,7 @@ const plain = {
 };
 
 /** Whether nobody has patched one of these, on npm's class or on the adapter, and nobody watches or logs all writes of the engine. */
-function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
+function isUnpatched(adapter: OpenAdapter, native: OpenAdapter): boolean {
   return (
     npm.addAll === plain.addAll &&
     npm.del === plain.del &&
@@ -302,11 +334,13 @@ function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
     npm.apply === plain.apply &&
     npm._encode === plain._encode &&
     npm.computeExceptSids === plain.computeExceptSids &&
-    adapter.apply === own.apply &&
-    adapter._encode === own._encode &&
-    adapter.addAll === own.addAll &&
+    adapter.apply === native.apply &&
+    adapter._encode === native._encode &&
+    adapter.addAll === native.addAll &&
+    adapter.computeExceptSids === plain.computeExceptSids &&
     Socket.prototype.notifyOutgoingListeners === plain.notifyOutgoingListeners &&
     Client.prototype.writeToEngine === plain.writeToEngine &&
+    !isWritePatched() &&
     !adapter.nsp.server.engine?.[inEngine.watchesWrites] &&
     !engineLog.isOn &&
     !clientLog.isOn

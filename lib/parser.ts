@@ -65,7 +65,9 @@ export class Encoder extends NpmEncoder {
     }
     const { type, data } = packet;
     if ((type !== PacketType.EVENT && type !== PacketType.ACK) || !hasBinary(data)) {
-      return [this[own.text](`${type}`, packet)];
+      const isBinaryType = type === PacketType.BINARY_EVENT || type === PacketType.BINARY_ACK;
+      // Whoever gives such a packet has taken the attachments out, and sends them.
+      return [this[own.text](isBinaryType ? `${type}${packet.attachments}-` : `${type}`, packet)];
     }
     const attachments: unknown[] = [];
     const json = extractAttachments(data, attachments);

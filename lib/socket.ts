@@ -28,6 +28,7 @@ import type { NativeBroadcaster } from "./native-broadcast";
 import * as own from "./own";
 import { letAssign } from "./own-value";
 import { type Packet, PacketType } from "./parser";
+import { tellWhenReplaced } from "./replaceable";
 import type { Server } from "./server";
 import { type AckCallback, type Event, SocketState } from "./socket-state";
 import { type DisconnectReason, type Handshake, RESERVED_EVENTS } from "./socket-types";
@@ -593,3 +594,8 @@ function newSocketId(namespace: string, conn: EngineSocket): string {
   }
   return generateSessionId();
 }
+
+// A native broadcast does not come by here.
+tellWhenReplaced(Socket.prototype, "notifyOutgoingListeners", (socket) =>
+  socket[own.reachChanged](),
+);

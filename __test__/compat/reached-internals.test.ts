@@ -50,15 +50,14 @@ const SOCKET: Members = {
   boolean: "connected recovered",
   function:
     "join leave leaveAll disconnect packet onevent ack onack ondisconnect dispatch _onpacket _onconnect " +
-    `_onclose _onerror _cleanup _error notifyOutgoingListeners newBroadcastOperator ${EMITTER}`,
+    `run buildHandshake _onclose _onerror _cleanup _error notifyOutgoingListeners newBroadcastOperator ${EMITTER}`,
   undefined: "readyState",
 };
 
 const CLIENT: Members = {
   object: "conn server request encoder decoder sockets nsps",
   string: "id",
-  function:
-    "writeToEngine _packet _remove _disconnect close ondata ondecoded onclose onerror connect doConnect",
+  function: "writeToEngine _packet _remove _disconnect close connect doConnect _parseNamespace",
 };
 
 const OPERATOR: Members = {
@@ -87,9 +86,6 @@ const CONN: Members = {
   function: `send write close ${EMITTER}`,
 };
 
-/** Functions that upstream binds to each client, so that they are its own. */
-const BOUND = ["ondata", "ondecoded", "onclose", "onerror"];
-
 /** The members that are not there, or of another kind. */
 function lacks(object: object, members: Members): string[] {
   return Object.entries(members).flatMap(([kind, names]) =>
@@ -99,7 +95,7 @@ function lacks(object: object, members: Members): string[] {
         const value = internals(object)[name];
         if (kind === "object") return typeof value !== "object" || value === null;
         if (typeof value !== kind) return true;
-        return kind === "function" && Object.hasOwn(object, name) && !BOUND.includes(name);
+        return kind === "function" && Object.hasOwn(object, name);
       })
       .map((name) => `${name} is ${typeof internals(object)[name]}, not ${kind}`),
   );

@@ -53,6 +53,16 @@ test("random packets are encoded as by npm's parser", () => {
   expect(binary).toBeGreaterThan(ROUNDS / 20);
 });
 
+test("packets whose attachments somebody else has taken out are encoded as by npm's parser", () => {
+  const [ours, theirs] = [new own.Encoder(), new npm.Encoder()];
+  for (const type of [npm.PacketType.BINARY_EVENT, npm.PacketType.BINARY_ACK]) {
+    for (const nsp of ["/", "/admin"]) {
+      const packet = { type, nsp, id: 3, data: ["event"], attachments: 2 };
+      expect(ours.encode({ ...packet })).toEqual(theirs.encode({ ...packet }));
+    }
+  }
+});
+
 test("random texts are decoded, or refused, as by npm's parser", () => {
   const random = new Random(SEED + 1);
   let accepted = 0;

@@ -106,6 +106,7 @@ export const isReported: unique symbol = Symbol("isReported");
 export const writeObserved: unique symbol = Symbol("writeObserved");
 export const expendableFlag: unique symbol = Symbol("expendableFlag");
 export const contentOf: unique symbol = Symbol("contentOf");
+export const watchWrites: unique symbol = Symbol("watchWrites");
 export const observedWrites: unique symbol = Symbol("observedWrites");
 
 // RequestUser

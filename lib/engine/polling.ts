@@ -194,7 +194,6 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     posted.packets += this[inTransport.messages];
     posted.bytes += body.length;
     if (this[inTransport.hasReceived] && session.readyState === "open") {
-      // After the delivery: the first command of a turn leaves at once, and that is to be what a handler emits.
       session[inEngine.commands].received(session[inEngine.slot]);
     }
     acknowledge(session, request.req, request.res);

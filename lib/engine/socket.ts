@@ -7,6 +7,7 @@ import { runApart } from "../async-context";
 import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { letAssign } from "../own-value";
+import { tellWhenReplaced } from "../replaceable";
 import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
 import * as inEngine from "./in-engine";
@@ -393,6 +394,11 @@ export class Socket extends Session {
     this[inEngine.requestUser]?.[inEngine.onWritesWatched]();
   }
 
+  /** Somebody wants to see each write. */
+  [inEngine.watchWrites](): void {
+    this[inEngine.watch](WATCHES_WRITES);
+  }
+
   private [inEngine.observedWrites](): Outgoing {
     this[inEngine.outgoing] ??= new Outgoing(this);
     return this[inEngine.outgoing];
@@ -403,3 +409,10 @@ letAssign(Socket.prototype, ["packetsFn", "sentCallbackFn", "cleanupFn"]);
 
 /** To see whether somebody has patched it. */
 const plainWrite = Socket.prototype.write;
+
+tellWhenReplaced(Socket.prototype, "write", (session) => session[inEngine.watchWrites]());
+
+/** Whether somebody has patched the method of all sessions. */
+export function isWritePatched(): boolean {
+  return Socket.prototype.write !== plainWrite;
+}
