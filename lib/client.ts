@@ -330,8 +330,13 @@ export class Client<
     this[own.decoder]?.destroy();
   }
 
-  /** The session of our own engine has told something. */
-  [own.tell](method: "ondata" | "onerror" | "onclose", what: unknown, description?: unknown): void {
+  /** The session of our own engine has a message. */
+  [own.tellData](data: unknown): void {
+    methods.ondata.call(this, data);
+  }
+
+  /** It has failed, or ended. */
+  [own.tellEnd](method: "onerror" | "onclose", what: unknown, description?: unknown): void {
     methods[method].call(this, what, description);
   }
 

@@ -31,15 +31,19 @@ export function listenToSession(conn: EngineSocket): void {
 }
 
 function onSessionData(this: EngineSocket, data: any): void {
-  (this[inEngine.requestUser] as Client<any, any, any>)[own.tell]("ondata", data);
+  (this[inEngine.requestUser] as Client<any, any, any>)[own.tellData](data);
 }
 
 function onSessionError(this: EngineSocket, error: Error): void {
-  (this[inEngine.requestUser] as Client<any, any, any>)[own.tell]("onerror", error);
+  (this[inEngine.requestUser] as Client<any, any, any>)[own.tellEnd]("onerror", error);
 }
 
 function onSessionClose(this: EngineSocket, reason: DisconnectReason, description?: any): void {
-  (this[inEngine.requestUser] as Client<any, any, any>)[own.tell]("onclose", reason, description);
+  (this[inEngine.requestUser] as Client<any, any, any>)[own.tellEnd](
+    "onclose",
+    reason,
+    description,
+  );
 }
 
 /** Listens no longer. */
