@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/session/mod.rs"]
+mod session;
 #[path = "../fuzz/upgrade.rs"]
 mod upgrade;
 
@@ -54,6 +56,11 @@ fn opening_handshakes() {
 #[test]
 fn upgrades() {
     replay("upgrade", upgrade::upgrade, MANY);
+}
+
+#[test]
+fn sessions_beside_their_model() {
+    replay("session", session::session, MANY);
 }
 
 /// Runs a target's check on each of its seeds and on mutations of it, and names the seed that fails.
