@@ -101,6 +101,7 @@ impl Saying {
 
 /// One of its streams.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what has happened on a stream, each on its own")]
 pub(super) struct Stream {
     /// How many bytes it takes from the server before it is full.
     pub(super) room: Option<usize>,

@@ -5,15 +5,15 @@ use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sio::codec::engine_io::{PacketData, PacketType};
-use sio::codec::websocket::{CloseCode, Input, Opcode, encode_close_frame};
-use sio::config::{Config, OutboxPolicy, Protocol};
+use sio::codec::engine_io::PacketType;
+use sio::codec::websocket::{CloseCode, Input, encode_close_frame};
+use sio::config::{Config, OutboxPolicy};
 use sio::engine::{
-    CloseReason, Entry, Events, Ledger, Loss, Outbox, Part, Received as Heard, Response, Session,
-    StreamEnd, UpgradeFailure, WebSocket,
+    Entry, Ledger, Loss, Outbox, Part, Received as Heard, Session, StreamEnd, WebSocket,
 };
 
-use super::client::{RESPONSE, Received, Saying, Stream, read_payload};
+use super::client::{RESPONSE, Received, Saying, Stream};
+use super::log::{Log, SLOT};
 use super::model::{Model, Told};
 
 /// A message to be sent, with what it asks for.
@@ -289,7 +289,7 @@ impl Driver {
         };
         let stream = &mut self.streams[conn as usize];
         stream.has_ended = true;
-        stream.is_broken = end != StreamEnd::Eof;
+        stream.is_broken |= end != StreamEnd::Eof;
         if let Some((_, websocket)) = self.released.iter_mut().find(|(alone, _)| *alone == conn) {
             if end == StreamEnd::Eof {
                 websocket.end_of_input();
@@ -432,7 +432,7 @@ impl Driver {
         self.read_by_client(conn, &bytes);
         if is_transport && !is_blocked {
             assert!(self.streams[conn as usize].is_between_frames());
-            self.model.all_taken();
+            self.model.outgoing.all_taken();
         }
     }
 
@@ -444,7 +444,7 @@ impl Driver {
         for packet in self.streams[conn as usize].write(self.config.protocol, bytes) {
             if packet != Received::text(PacketType::Pong, b"probe") {
                 assert!(is_transport, "{packet:?} to a candidate");
-                self.model.received(&packet);
+                self.model.outgoing.received(&packet);
             }
         }
     }
@@ -491,7 +491,10 @@ impl Driver {
         assert_eq!(self.session.is_closed(), self.model.is_closed());
         assert_eq!(self.session.conn(), self.model.conn());
         assert_eq!(self.session.candidate(), self.model.candidate());
-        assert!(self.model.get().is_none() || !self.model.has_waiting(), "a GET waits for nothing");
+        assert!(
+            self.model.get().is_none() || self.model.outgoing.is_empty(),
+            "a GET waits for nothing"
+        );
         if !self.session.is_closed() {
             let (deadline, expected) = (self.session.next_deadline(), self.model.next_deadline());
             let may_be_earlier = self.config.outbox.max_bytes.is_some();
@@ -508,11 +511,11 @@ impl Driver {
             self.attach();
         }
         self.unblock();
-        while self.model.is_polling() && self.model.has_waiting() && !self.has_closed() {
+        while self.model.is_polling() && !self.model.outgoing.is_empty() && !self.has_closed() {
             self.poll();
         }
         if (self.model.is_open() || self.model.is_ending()) && !self.is_surveyed {
-            assert_eq!(self.words, self.model.words, "word of what was taken");
+            assert_eq!(self.words, self.model.outgoing.words, "word of what was taken");
         }
         if !self.has_closed() {
             self.close(false);
@@ -522,7 +525,7 @@ impl Driver {
         }
         assert_eq!(self.log.ends, 1);
         self.unblock();
-        self.model.all_taken();
+        self.model.outgoing.all_taken();
         for index in 0..self.released.len() {
             self.end_stream(index);
         }
@@ -534,8 +537,9 @@ impl Driver {
     /// The client takes part in a closing handshake until it is over.
     fn end_stream(&mut self, index: usize) {
         let conn = self.released[index].0;
-        let stream = &mut self.streams[conn as usize];
-        if !stream.is_broken {
+        if !self.streams[conn as usize].is_broken {
+            self.server_reads(conn, usize::MAX);
+            let stream = &mut self.streams[conn as usize];
             assert!(stream.is_between_frames());
             if !stream.has_ended && !stream.has_said_close {
                 stream.say(Saying::FrameClose, 0);
@@ -569,102 +573,4 @@ fn take(outbox: &mut Outbox, room: &mut Option<usize>) -> (Vec<u8>, u32) {
         bytes.append(&mut written);
     }
     (bytes, words)
-}
-
-const SLOT: u32 = 3;
-
-/// What a session tells.
-struct Log {
-    protocol: Protocol,
-    told: Vec<Told>,
-    /// The packets of each `Told::Content`.
-    answers: Vec<Vec<Received>>,
-    is_owner_behind: bool,
-    words: u32,
-    ends: u32,
-    /// Streams that are, or were, the session's transport.
-    transports: Vec<u32>,
-    released: Vec<(u32, WebSocket)>,
-}
-
-impl Log {
-    const fn new(protocol: Protocol) -> Self {
-        Self {
-            protocol,
-            told: Vec::new(),
-            answers: Vec::new(),
-            is_owner_behind: false,
-            words: 0,
-            ends: 0,
-            transports: Vec::new(),
-            released: Vec::new(),
-        }
-    }
-}
-
-impl Events for Log {
-    fn message(&mut self, slot: u32, data: &PacketData<'_>) {
-        assert_eq!(slot, SLOT);
-        let (bytes, is_binary) = match data {
-            PacketData::Text(text) => (text.as_bytes().to_vec(), false),
-            PacketData::Binary(bytes) => (bytes.to_vec(), true),
-        };
-        self.told.push(Told::Message { bytes, is_binary });
-    }
-
-    fn is_owner_behind(&self) -> bool {
-        self.is_owner_behind || !self.told.is_empty()
-    }
-
-    fn closed(&mut self, slot: u32, reason: CloseReason, _: &str, is_awaited: bool) {
-        assert_eq!(slot, SLOT);
-        self.ends += 1;
-        self.told.push(Told::Closed { reason, is_awaited });
-    }
-
-    fn respond(&mut self, _: u32, request: u32, response: Response<'_>) {
-        let packets = read_payload(self.protocol, response.payload, response.is_binary);
-        let types: Vec<PacketType> = packets.iter().map(|packet| packet.packet_type).collect();
-        if types.iter().all(|it| matches!(it, PacketType::Noop | PacketType::Close)) {
-            self.told.push(Told::Bare(request, types));
-        } else {
-            self.told.push(Told::Content(request, 0));
-            self.answers.push(packets);
-        }
-    }
-
-    fn upgrading(&mut self, _: u32, conn: u32) {
-        self.told.push(Told::Upgrading(conn));
-    }
-
-    fn upgraded(&mut self, _: u32, conn: u32) {
-        self.transports.push(conn);
-        self.told.push(Told::Upgraded(conn));
-    }
-
-    fn upgrade_failed(&mut self, _: u32, conn: u32, failure: UpgradeFailure) {
-        self.told.push(Told::UpgradeFailed(conn, failure));
-    }
-
-    fn heartbeat(&mut self, _: u32) {
-        self.told.push(Told::Heartbeat);
-    }
-
-    fn control(&mut self, _: u32, packet_type: PacketType, _: &str) {
-        self.told.push(Told::Control(packet_type));
-    }
-
-    fn ping_sent(&mut self, _: u32) {
-        self.told.push(Told::PingSent);
-    }
-
-    fn sent(&mut self, _: u32, count: u32) {
-        self.words += count;
-    }
-
-    fn frame(&mut self, _: u32, _: Opcode, _: &[u8]) {}
-
-    fn release(&mut self, conn: u32, websocket: WebSocket) {
-        self.released.push((conn, websocket));
-    }
 }

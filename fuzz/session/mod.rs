@@ -8,7 +8,9 @@
 
 mod client;
 mod driver;
+mod log;
 mod model;
+mod outgoing;
 
 use sio::config::{Config, OutboxBudget, OutboxPolicy, Protocol};
 

@@ -3,7 +3,6 @@
 //! It knows three things: which packets the client is still to get, when silence counts as an end, and what the owner is to be
 //! told next. Wherever the real thing is free, as in how much leaves in one write, the model does not say anything.
 
-use std::collections::VecDeque;
 use std::mem;
 
 use sio::codec::engine_io::PacketType;
@@ -11,6 +10,7 @@ use sio::config::{Config, OutboxPolicy, Protocol};
 use sio::engine::{CloseReason, Loss, UpgradeFailure};
 
 use super::client::{Received, Saying};
+use super::outgoing::{MayBeLost, Outgoing};
 
 /// What the owner is told, but for word of what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,26 +33,6 @@ pub(super) enum Told {
     Heartbeat,
     Control(PacketType),
     PingSent,
-}
-
-/// How a unit may come not to be delivered although nothing after it is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MayBeLost {
-    Never,
-    /// By the budget's policy.
-    ByPolicy,
-    /// Pongs that a stream does not take are not piled up for ever.
-    Always,
-}
-
-/// What nothing may separate: a packet, or a message and its attachments.
-#[derive(Debug)]
-struct Unit {
-    packets: VecDeque<Received>,
-    has_begun: bool,
-    may_be_lost: MayBeLost,
-    /// Word is given when it is taken, or dropped.
-    notify: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,20 +77,15 @@ pub(super) struct Model {
     carrier: Carrier,
     candidate: Option<Candidate>,
     heart: Heart,
-    waiting: VecDeque<Unit>,
-    /// Once the tail may be lost, nothing can come after what was lost.
-    is_cut: bool,
+    /// What the client is still to get.
+    pub(super) outgoing: Outgoing,
     /// The turn of the last message, and whether one waited for its end.
     last_turn: Option<(u32, bool)>,
     pub(super) is_owner_behind: bool,
     pub(super) is_observed: bool,
     pub(super) is_logged: bool,
-    /// How many units that asked for it must have had word.
-    pub(super) words: u32,
     /// What streams had to carry besides packets: opening handshakes, pong frames.
     beside: usize,
-    /// Units that came in the answer to a GET that is looked at.
-    taken_units: usize,
     /// Pongs since a GET took something.
     pongs: u32,
     told: Vec<Told>,
@@ -129,20 +104,21 @@ impl Model {
             carrier,
             candidate: None,
             heart: Heart::PingAt(0),
-            waiting: VecDeque::new(),
-            is_cut: false,
+            outgoing: Outgoing::default(),
             last_turn: None,
             is_owner_behind: false,
             is_observed: false,
             is_logged: false,
-            words: 0,
             beside: 0,
-            taken_units: 0,
             pongs: 0,
             told: Vec::new(),
         };
         model.heard(0);
-        model.push(vec![Received::text(PacketType::Open, handshake)], MayBeLost::Never, false);
+        model.outgoing.push(
+            vec![Received::text(PacketType::Open, handshake)],
+            MayBeLost::Never,
+            false,
+        );
         model
     }
 
@@ -185,83 +161,15 @@ impl Model {
         self.phase == Phase::Closed
     }
 
-    /// Whether there is something that has not reached the client, and will.
-    pub(super) fn must_deliver(&self) -> bool {
-        !self.is_cut && self.waiting.iter().any(|unit| unit.may_be_lost == MayBeLost::Never)
-    }
-
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     /// At least what the budget counts.
     pub(super) fn greatest_weight(&self) -> usize {
-        let packets = |unit: &Unit| -> usize {
-            unit.packets.iter().map(|packet| packet.bytes.len() * 4 / 3 + 20).sum()
-        };
-        let waiting: usize = self.waiting.iter().map(|unit| packets(unit) + 64).sum();
-        waiting + self.beside * 80
-    }
-
-    // What the client gets.
-
-    fn push(&mut self, packets: Vec<Received>, may_be_lost: MayBeLost, notify: bool) {
-        let packets = packets.into();
-        self.waiting.push_back(Unit { packets, has_begun: false, may_be_lost, notify });
-    }
-
-    /// The client got a packet: it is the next one.
-    pub(super) fn received(&mut self, packet: &Received) {
-        while let Some(unit) = self.waiting.front_mut() {
-            if unit.packets.front() == Some(packet) {
-                unit.packets.pop_front();
-                unit.has_begun = true;
-                if unit.packets.is_empty() {
-                    self.words += u32::from(unit.notify);
-                    self.taken_units += 1;
-                    self.waiting.pop_front();
-                }
-                return;
-            }
-            let is_loss = unit.may_be_lost != MayBeLost::Never && !unit.has_begun;
-            assert!(is_loss, "{packet:?} came, and this is next: {unit:?}");
-            self.words += u32::from(unit.notify);
-            self.waiting.pop_front();
-        }
-        panic!("{packet:?} came, and nothing was to come");
+        self.outgoing.greatest_weight() + self.beside * 80
     }
 
     /// A GET was answered with these: so many units, or all that there are.
     pub(super) fn answered(&mut self, packets: &[Received], units: usize) {
         self.pongs = 0;
-        for packet in packets {
-            self.received(packet);
-        }
-        assert!(self.is_between_units(), "half a unit: {packets:?}");
-        if units == usize::MAX {
-            self.all_taken();
-        } else {
-            assert_eq!(self.taken_units, units, "{packets:?}");
-        }
-        self.taken_units = 0;
-    }
-
-    /// Whether the client has read whole units.
-    pub(super) fn is_between_units(&self) -> bool {
-        self.waiting.front().is_none_or(|unit| !unit.has_begun)
-    }
-
-    /// What waits may be dropped from somewhere on.
-    fn cut(&mut self) {
-        self.is_cut = true;
-    }
-
-    /// The client has taken all that there is: what has not come is lost, and may be.
-    pub(super) fn all_taken(&mut self) {
-        for unit in mem::take(&mut self.waiting) {
-            assert!(self.is_cut || unit.may_be_lost != MayBeLost::Never, "{unit:?} never came");
-            self.words += u32::from(unit.notify);
-        }
+        self.outgoing.answered(packets, units);
     }
 
     // What the owner does.
@@ -272,7 +180,7 @@ impl Model {
             !self.is_busy(turn)
                 && match self.carrier {
                     Carrier::WebSocket { .. } => !is_blocked,
-                    Carrier::Polling { get } => get.is_some() && self.waiting.is_empty(),
+                    Carrier::Polling { get } => get.is_some() && self.outgoing.is_empty(),
                 }
         };
         (self.is_open() || self.is_ending()) && (!is_volatile || leaves())
@@ -291,13 +199,13 @@ impl Model {
                 OutboxPolicy::Stalled | OutboxPolicy::Disconnect => false,
             };
         let may_be_lost = if is_droppable { MayBeLost::ByPolicy } else { MayBeLost::Never };
-        self.push(packets, may_be_lost, notify);
+        self.outgoing.push(packets, may_be_lost, notify);
     }
 
     /// A GET that waits is answered if there is something for it.
     pub(super) fn flush(&mut self) {
         if let Carrier::Polling { get } = &mut self.carrier
-            && !self.waiting.is_empty()
+            && !self.outgoing.is_empty()
             && let Some(request) = get.take()
         {
             self.told.push(Told::Content(request, 1));
@@ -309,7 +217,7 @@ impl Model {
             self.told.push(Told::Bare(request, vec![PacketType::Close]));
             return;
         };
-        if !self.waiting.is_empty() {
+        if !self.outgoing.is_empty() {
             self.told.push(Told::Content(request, usize::MAX));
         } else if matches!(self.phase, Phase::Closing { .. }) {
             self.told.push(Told::Bare(request, vec![PacketType::Noop, PacketType::Close]));
@@ -356,15 +264,15 @@ impl Model {
             (_, Carrier::Polling { get }) if discard => {
                 // A GET that waits is the owner's again.
                 *get = None;
-                self.cut();
+                self.outgoing.cut();
             }
             (Phase::Open | Phase::Ending { .. }, Carrier::WebSocket { .. }) => {
                 if discard {
-                    self.cut();
+                    self.outgoing.cut();
                 }
             }
             (Phase::Open, Carrier::Polling { get }) => match get.take() {
-                Some(request) if self.waiting.is_empty() => {
+                Some(request) if self.outgoing.is_empty() => {
                     self.told.push(Told::Bare(request, vec![PacketType::Close]));
                 }
                 request => {
@@ -409,7 +317,7 @@ impl Model {
         if self.candidate() == Some(conn) {
             self.candidate_failed(UpgradeFailure::Closed);
         } else if self.conn() == Some(conn) {
-            self.cut();
+            self.outgoing.cut();
             self.end(if is_write_failure {
                 CloseReason::TransportError
             } else {
@@ -421,7 +329,7 @@ impl Model {
     /// A stream that the session has let go broke.
     pub(super) fn stream_lost(&mut self, was_transport: bool) {
         if was_transport {
-            self.cut();
+            self.outgoing.cut();
         }
     }
 
@@ -518,7 +426,7 @@ impl Model {
             } else {
                 MayBeLost::Always
             };
-            self.push(vec![Received::text(PacketType::Pong, b"")], may_be_lost, false);
+            self.outgoing.push(vec![Received::text(PacketType::Pong, b"")], may_be_lost, false);
         }
     }
 
@@ -579,7 +487,7 @@ impl Model {
                 self.heart = Heart::PongUntil { until, is_extended: false };
                 if self.is_open() {
                     let ping = Received::text(PacketType::Ping, b"");
-                    self.push(vec![ping], MayBeLost::Never, false);
+                    self.outgoing.push(vec![ping], MayBeLost::Never, false);
                     if self.is_observed || self.is_logged {
                         self.told.push(Told::PingSent);
                     }
@@ -612,7 +520,7 @@ impl Model {
 
     /// More waits than may, and the session is ended for it.
     pub(super) fn ended_unread(&mut self) {
-        self.cut();
+        self.outgoing.cut();
         self.end(CloseReason::TransportError);
     }
 
@@ -633,9 +541,9 @@ impl Model {
         match self.carrier {
             // What the stream has not taken still goes out, before the close frame.
             Carrier::WebSocket { conn: Some(_) } => {}
-            Carrier::WebSocket { conn: None } => self.cut(),
+            Carrier::WebSocket { conn: None } => self.outgoing.cut(),
             Carrier::Polling { get } => {
-                self.cut();
+                self.outgoing.cut();
                 let answer = |request| Told::Bare(request, vec![PacketType::Close]);
                 self.told.extend(get.map(answer));
             }

@@ -6,9 +6,10 @@
 
 use std::io;
 use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 
 /// Watches until it is dropped.
 pub struct Watchdog {
@@ -166,5 +167,22 @@ mod tests {
                 .unwrap();
         drop(watchdog);
         assert_eq!(reports.recv_timeout(LIMIT), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+}
+
+#[cfg(all(test, sio_loom))]
+mod models {
+    use std::time::Duration;
+
+    use super::Watchdog;
+
+    /// A thread that sleeps for ever is a fault to loom, whose clock stands still.
+    #[test]
+    fn a_watchdog_that_is_dropped_at_any_moment_ends_its_thread() {
+        loom::model(|| {
+            let watchdog = Watchdog::new(Duration::from_secs(3_600), |_| {}).unwrap();
+            watchdog.sign();
+            drop(watchdog);
+        });
     }
 }

@@ -6,17 +6,16 @@
 
 use std::mem;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
 
 use crate::server::event::backlog::Backlog;
 use crate::server::event::{Ended, Unit, UnitWriter, deferred};
 use crate::server::record::Records;
 use crate::server::slots::Slots;
 use crate::server::tally::Delays;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// Rings the doorbell of a link; called on the threads of the shards, and must not wait for anything.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -272,5 +271,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(all(test, sio_loom))]
+mod models;
 #[cfg(test)]
 mod tests;
