@@ -387,8 +387,12 @@ impl Driver {
 
     fn flush(&mut self) {
         if self.is_dirty {
-            self.settle();
+            return self.settle();
         }
+        assert!(self.model.get().is_none() || self.model.outgoing.is_empty(), "not flushed");
+        let conn = self.session.conn();
+        let websocket = conn.and_then(|conn| self.session.websocket_mut(conn));
+        assert!(websocket.is_none_or(|it| it.is_blocked || it.outbox.is_empty()), "not flushed");
     }
 
     fn settle(&mut self) {

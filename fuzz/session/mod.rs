@@ -52,9 +52,14 @@ fn config(options: u8) -> Config {
     }
 }
 
+/// How many actions there are.
+pub(crate) const ACTIONS: usize = 40;
+/// Those that end a session or a candidate, or do so in one of the protocols.
+pub(crate) const MAY_END: [usize; 9] = [11, 19, 20, 22, 25, 26, 27, 28, 36];
+
 fn take_step(driver: &mut Driver, action: u8, how: u8) {
     use client::Saying::*;
-    match action % 40 {
+    match usize::from(action) % ACTIONS {
         0..=3 => driver.send(&Sending::new(how)),
         4 => driver.next_turn(how & 1 == 0),
         5 | 6 => driver.poll(),
