@@ -63,13 +63,13 @@ impl Bench {
 fn javascript_is_rung_for_whatever_comes() {
     loom::model(|| {
         let bench = Bench::new();
-        let shards = [0, 1].map(|_| {
+        let shards = [1, 2].map(|units| {
             let bench = bench.clone();
-            thread::spawn(move || bench.tell())
+            thread::spawn(move || (0..units).for_each(|_| bench.tell()))
         });
-        bench.drain_all(2);
+        bench.drain_all(3);
         shards.into_iter().for_each(|shard| shard.join().unwrap());
-        assert_eq!(bench.queue.drained(), 2);
+        assert_eq!(bench.queue.drained(), 3);
     });
 }
 
