@@ -5,6 +5,8 @@
 //   --rounds N          runs of each scenario on each server (3)
 //   --picture FILE      where the picture of the event loop's delay goes (delay-timeline was run)
 //   --servers a,b       what is compared, the baseline last (sio-rs,socket.io)
+//   --peers a,b         which others run along, in a table of their own: all (the default without --quick) or none (with it).
+//                       Those that are not installed are left out, and it is said how they can be had
 //
 // The table goes to standard output, progress to standard error, all figures to results/*.json.
 // The exit code is 1 when a run failed: a lost packet is a failure, not a slow run.
@@ -13,7 +15,8 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { loadBinary } from "./runner/load-binary.mjs";
 import { drawDelays } from "./runner/picture.mjs";
-import { machine, summarize, table, writeResults } from "./runner/report.mjs";
+import { machine, peerTable, summarize, table, writeResults } from "./runner/report.mjs";
+import { can, missing, PEER_NAMES, SERVERS } from "./runner/servers.mjs";
 import { singleRun } from "./runner/single-run.mjs";
 import { SCENARIOS } from "./scenarios/index.mjs";
 
@@ -35,10 +38,13 @@ function options() {
       rounds: { type: "string" },
       picture: { type: "string" },
       servers: { type: "string", default: "sio-rs,socket.io" },
+      peers: { type: "string" },
     },
   });
   const packages = values.servers.split(",");
   if (packages.length !== 2) throw new Error("--servers names two, the baseline last");
+  const stranger = packages.find((name) => SERVERS[name] === undefined);
+  if (stranger !== undefined) throw new Error(`no server ${stranger}`);
   const [subject, baseline] = packages.map((packageName) => ({ packageName, label: packageName }));
   // Compared with itself, a server shows how far figures differ by chance.
   if (subject.label === baseline.label) subject.label += " (again)";
@@ -53,7 +59,29 @@ function options() {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : DEFAULT_ROUNDS));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds is a whole number from 1");
   const scenarios = SCENARIOS.filter(({ name }) => names.includes(name));
-  return { isQuick: values.quick, picture: values.picture, scenarios, rounds, baseline, subject };
+  const { quick: isQuick, picture } = values;
+  const peers = chosenPeers(values.peers ?? (isQuick ? "none" : "all"));
+  return { isQuick, picture, scenarios, rounds, baseline, subject, peers };
+}
+
+function chosenPeers(value) {
+  if (value === "none") return [];
+  if (value === "all") return PEER_NAMES;
+  const names = value.split(",");
+  const unknown = names.find((name) => !PEER_NAMES.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(`no peer ${unknown}; there are ${PEER_NAMES.join(", ")}`);
+  }
+  return names;
+}
+
+/** Those that can be had here; of the others a line tells what they need. */
+function available(peers) {
+  return peers.filter((peer) => {
+    const reason = missing(peer);
+    if (reason !== undefined) say(`${peer} is left out: ${reason}`);
+    return reason === undefined;
+  });
 }
 
 function describe(rows) {
@@ -62,11 +90,16 @@ function describe(rows) {
   return Math.max(...shares) > GENERATOR_LIMIT ? `${figures} (generator at its limit)` : figures;
 }
 
-/** All runs of one scenario, the servers in turn. Ends with the first failure. */
-async function runScenario(scenario, { isQuick, rounds, baseline, subject }, binary) {
+/**
+ * All runs of one scenario, the servers in turn. Ends with the first failure of one of the two; a peer that fails is left out from
+ * then on.
+ */
+async function runScenario(scenario, { isQuick, rounds, baseline, subject, peers }, binary) {
   const runs = [];
+  const others = new Set(peers.filter((peer) => can(peer, scenario)));
   for (let round = 1; round <= rounds; round++) {
-    for (const { packageName, label } of [baseline, subject]) {
+    const turn = Array.from(others, (peer) => ({ packageName: peer, label: peer, isPeer: true }));
+    for (const { packageName, label, isPeer = false } of [baseline, subject, ...turn]) {
       const run = { scenario: scenario.name, label, round };
       runs.push(run);
       try {
@@ -75,7 +108,8 @@ async function runScenario(scenario, { isQuick, rounds, baseline, subject }, bin
       } catch (error) {
         run.failed = error.message;
         say(`${scenario.name}, round ${round} of ${rounds}, ${label}: FAILED: ${error.message}`);
-        return runs;
+        if (!isPeer) return runs;
+        others.delete(packageName);
       }
     }
   }
@@ -86,6 +120,7 @@ async function main() {
   const chosen = options();
   const [baseline, subject] = [chosen.baseline.label, chosen.subject.label];
   const binary = loadBinary();
+  chosen.peers = available(chosen.peers);
   const host = machine();
   if (host.loadAverage > BUSY_LOAD_AVERAGE) {
     say(`the machine is busy (load ${host.loadAverage.toFixed(2)}): trust no figure`);
@@ -95,17 +130,18 @@ async function main() {
   for (const scenario of chosen.scenarios) {
     runs.push(...(await runScenario(scenario, chosen, binary)));
   }
-  const summaries = summarize(runs, baseline, subject);
+  const { isQuick, rounds, peers } = chosen;
+  const summaries = summarize(runs, [baseline, subject, ...peers]);
   const failures = runs.filter(({ failed }) => failed !== undefined);
-  const { isQuick, rounds } = chosen;
-  const settings = { startedAt, baseline, subject, isQuick, rounds };
+  const settings = { startedAt, baseline, subject, peers, isQuick, rounds };
   say(`all figures: ${writeResults({ ...settings, machine: host, summaries, runs })}`);
   if (chosen.picture !== undefined) {
     writeFileSync(chosen.picture, drawDelays(runs, [baseline, subject]));
     say(`the picture: ${chosen.picture}`);
   }
   console.log(table(summaries, failures, baseline, subject));
-  if (failures.length > 0) process.exitCode = 1;
+  if (peers.length > 0) console.log(`\n${peerTable(summaries, baseline, [subject, ...peers])}`);
+  if (failures.some(({ label }) => !peers.includes(label))) process.exitCode = 1;
 }
 
 main().catch((error) => {

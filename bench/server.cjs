@@ -1,17 +1,51 @@
-// The server under test: one application, written against the public API alone, on the package that
+// The server under test: one application, written against the public API alone, on the server that
 // the first argument names. `runner/server-process.mjs` forks it, and asks for its accounts over IPC.
 // It measures itself and nothing else; the load comes from another process.
 "use strict";
 
 const { createServer } = require("node:http");
+const { createRequire } = require("node:module");
 const { readFile } = require("node:fs/promises");
 const { monitorEventLoopDelay } = require("node:perf_hooks");
 const { setTimeout: sleep } = require("node:timers/promises");
 
-const PACKAGES = {
-  "sio-rs": () => require(".."),
-  "socket.io": () => require("socket.io"),
+/** What is installed beside the checkout. */
+const requirePeer = createRequire(require.resolve("./peers/package.json"));
+
+/** How each server is made: the `io` of the application, and how to listen. */
+const SERVERS = {
+  "sio-rs": (options) => onNode(require(".."), options),
+  "socket.io": (options) => onNode(require("socket.io"), options),
+  ws: (options) => onNode(require("./peers/plain-ws.cjs"), options),
+  eiows: (options) =>
+    onNode(require("socket.io"), { ...options, wsEngine: requirePeer("eiows").Server }),
+  "uWebSockets.js": (options) => {
+    const io = new (require("socket.io").Server)(options);
+    const app = requirePeer("uWebSockets.js").App();
+    io.attachApp(app);
+    return { io, listen: (done) => app.listen("127.0.0.1", port, done) };
+  },
+  "bun-engine": (options) => {
+    const io = new (require("socket.io").Server)(options);
+    const engine = new (requirePeer("@socket.io/bun-engine").Server)({
+      path: "/socket.io/",
+      ...options,
+    });
+    io.bind(engine);
+    const listen = (done) => {
+      globalThis.Bun.serve({ port, hostname: "127.0.0.1", ...engine.handler() });
+      done();
+    };
+    return { io, listen };
+  },
 };
+
+/** On Node's http server. */
+function onNode({ Server }, options) {
+  const httpServer = createServer();
+  const listen = (done) => httpServer.listen({ port, host: "127.0.0.1", backlog: BACKLOG }, done);
+  return { io: new Server(httpServer, options), listen };
+}
 
 /** Connections that may wait to be accepted; the kernel's own limit is 4,096 too. */
 const BACKLOG = 4096;
@@ -28,10 +62,7 @@ const GC_PAUSE_MS = 150;
 
 const [, , packageName, settingsJson] = process.argv;
 const { port, listeners, options } = JSON.parse(settingsJson);
-const { Server } = PACKAGES[packageName]();
-
-const httpServer = createServer();
-const io = new Server(httpServer, options);
+const { io, listen } = SERVERS[packageName](options);
 const counts = { connections: 0, disconnections: 0, upgrades: 0 };
 
 /** What the application does for one socket; a scenario names those that it needs. */
@@ -162,6 +193,4 @@ process.on("message", async ({ command, ...details }) => {
 // The runner is gone, or has done with this process.
 process.on("disconnect", () => process.exit());
 
-httpServer.listen({ port, host: "127.0.0.1", backlog: BACKLOG }, () =>
-  process.send({ answer: "listening" }),
-);
+listen(() => process.send({ answer: "listening" }));

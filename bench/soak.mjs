@@ -1,11 +1,12 @@
 // `npm run soak`: what a server has to survive, on sio-rs and on npm's socket.io, one table a scenario.
 //
-//   --quick             small sizes: about 4 minutes
+//   --quick             small sizes: about 4 minutes; on one server, which is what CI runs, 2
 //   --only a,b          these scenarios alone: storm, jitter, churn, mixed
 //   --servers a,b       on these servers (sio-rs,socket.io)
 //   --minutes N         how long `mixed` takes (30)
 //
-// Everything is on loopback, bounded, and ends by itself. The exit code is 1 when a run failed: a lost packet is a failure.
+// Everything is on loopback, bounded, and ends by itself. A lost packet fails a run; the last line counts the runs, and the exit code is 1
+// when one failed.
 
 import { parseArgs } from "node:util";
 import { churn } from "./reliability/churn.mjs";
@@ -74,6 +75,8 @@ if (unknown !== undefined) throw new Error(`no scenario ${unknown}`);
 
 const { cpu, cores, node, kernel } = machine();
 console.log(`${cores} × ${cpu}, Linux ${kernel}, Node ${node}\n`);
+let passed = 0;
+let failed = 0;
 for (const scenario of SCENARIOS.filter(({ name }) => names.includes(name))) {
   const results = {};
   for (const packageName of values.servers.split(",")) {
@@ -82,10 +85,13 @@ for (const scenario of SCENARIOS.filter(({ name }) => names.includes(name))) {
     say(`${scenario.name} on ${packageName}: ${JSON.stringify(size)}`);
     try {
       results[packageName] = await run(scenario, packageName, size);
+      passed += 1;
     } catch (error) {
       say(`${scenario.name} on ${packageName}: FAILED: ${error.message}`);
-      process.exitCode = 1;
+      failed += 1;
     }
   }
   console.log(table(results));
 }
+if (failed > 0) process.exitCode = 1;
+console.log(`${passed} passed, ${failed} failed`);

@@ -118,6 +118,8 @@ impl Events for Log {
         self.events.push(format!("message {slot} {data:?}"));
     }
 
+    fn inflated(&mut self) {}
+
     fn is_owner_behind(&self) -> bool {
         false
     }

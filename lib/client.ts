@@ -23,6 +23,7 @@ import {
   type Packet,
   PacketType,
 } from "./parser";
+import { tellWhenReplaced } from "./replaceable";
 import type { Server } from "./server";
 import { ignoreSession, listenToSession } from "./session-listeners";
 import type { Socket } from "./socket";
@@ -413,6 +414,9 @@ export class Client<
     this.socketsById?.clear();
   }
 }
+
+// A native broadcast does not come by here.
+tellWhenReplaced(Client.prototype, "writeToEngine", (client) => client.onWritesWatched());
 
 /** Clients of protocol 3 name the namespace with a query in the place of `auth`: `/admin?token=x`. */
 function splitQuery(nsp: string): { name: string; auth: Record<string, string> } {

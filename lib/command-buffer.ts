@@ -165,6 +165,14 @@ export abstract class CommandBuffer {
     }
   }
 
+  /** The same for a record that nobody waits for: it is not the first of its turn, and goes along with the next one or at the turn's end. */
+  protected commitUnhurried(kind: number, flags: number, at: number, end: number): void {
+    const { first } = this;
+    this.first = this.isExiting;
+    this.commit(kind, flags, at, end);
+    this.first = first;
+  }
+
   protected startTurn(): void {
     if (this.isTold) {
       return;

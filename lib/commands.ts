@@ -99,6 +99,8 @@ const EXACT_ABOVE = 8 * 1024;
 
 export class CommandWriter extends CommandBuffer {
   private groupEncoded: string | Part[] | undefined;
+  /** What was in `groupEncoded`: an array may be filled anew and used again. */
+  private groupSources: Part[] = [];
   private groupParts: string | Part[] = "";
   private groupOptions: object | undefined;
   private groupFlags = 0;
@@ -119,7 +121,8 @@ export class CommandWriter extends CommandBuffer {
     const written = this.buffer.utf8Write(handshake, at + 32);
     this.words[word + 7] = written;
     this.messages += 1;
-    this.commit(KIND.open, flags, at, at + 32 + written);
+    // Its stream or its poll follows. In between the core could send the first ping of a short interval.
+    this.commitUnhurried(KIND.open, flags, at, at + 32 + written);
   }
 
   /** Sends one message: text, or a text packet with its attachments. */
@@ -185,12 +188,14 @@ export class CommandWriter extends CommandBuffer {
     if (
       options !== this.groupOptions ||
       encoded !== this.groupEncoded ||
-      flags !== this.groupFlags
+      flags !== this.groupFlags ||
+      !isAsBefore(encoded, this.groupSources)
     ) {
       this.closeGroup();
       this.startTurn();
       this.groupOptions = options;
       this.groupEncoded = encoded;
+      this.groupSources = typeof encoded === "string" ? [] : encoded.slice();
       this.groupParts = snapshot(encoded);
       this.groupFlags = flags;
     } else if (this.groupCount === this.groupSlots.length) {
@@ -242,9 +247,11 @@ export class CommandWriter extends CommandBuffer {
     this.one(KIND.pong, 0, slot);
   }
 
-  /** Another packet than that arrived in a POST body. */
+  /** Another packet than that arrived in a POST body. Of the commands of a turn it is not the first that leaves at once. */
   received(slot: number): void {
-    this.one(KIND.received, 0, slot);
+    const at = this.begin(HEAD + 4);
+    this.words[(at >> 2) + 2] = slot;
+    this.commitUnhurried(KIND.received, 0, at, at + HEAD + 4);
   }
 
   /** Chooses the extra events of a session: bit 0 posts HEARTBEAT and PING_SENT. */
@@ -382,6 +389,14 @@ export class CommandWriter extends CommandBuffer {
 }
 
 /** The bytes of this moment: a group is written when it ends, and users may reuse their memory before that. */
+/** Whether an array still has the parts that it had; texts are what they are. */
+function isAsBefore(parts: string | Part[], sources: Part[]): boolean {
+  return (
+    typeof parts === "string" ||
+    (parts.length === sources.length && parts.every((part, index) => part === sources[index]))
+  );
+}
+
 function snapshot(parts: string | Part[]): string | Part[] {
   return typeof parts === "string"
     ? parts

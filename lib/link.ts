@@ -17,6 +17,7 @@ import {
   loadBinding,
   type PacketPrefix,
 } from "./native";
+import { responses } from "./response-queue";
 import { throwApart } from "./throw-apart";
 
 export type { CloseReason, SessionSink, StreamSink } from "./events";
@@ -64,7 +65,7 @@ const EXIT_FLUSH_MS = 200;
 /** How long the core may take to say what waits for a session whose peer does not read: it is asked once, when somebody first wants to know. */
 const WAITING_MS = 200;
 /** How many batches of events are read then for one command, at the most. */
-const EXIT_BATCHES = 64;
+const EXIT_BATCHES = 256;
 
 /** Loaded with this file, so that a missing binary is told when the package is required and not at the first client. */
 const binding = loadBinding();
@@ -306,6 +307,7 @@ export class Link {
 
   /** `emit(); process.exit()` is delivered, as with socket.io, where libuv writes at once. */
   private flushBeforeExit(): void {
+    responses.leave();
     if (this.live === 0) {
       return;
     }

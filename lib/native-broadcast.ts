@@ -4,7 +4,8 @@
  *
  * Rooms, Maps and events stay npm's: every method here calls the one it overrides, and tells the core what has changed (room-index.ts).
  * Sockets that cannot be left to the core, because somebody wants to see what is sent to them or because they live on another engine, are
- * served one by one, as npm's adapter does with all. If a method that counts here has been patched by somebody, npm's way is taken.
+ * served by npm's loop, and so is everybody else whom the same broadcast reaches: what users do meanwhile has to come between the right two
+ * receivers. npm's way is also taken if a method that counts here has been patched, or the Maps were edited by hand.
  */
 import type { EventEmitter } from "node:events";
 import debugModule from "debug";
@@ -12,6 +13,7 @@ import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket
 import { Client, clientOfSlot } from "./client";
 import { COMPRESS, packetsOf, VOLATILE } from "./commands";
 import { type EncodedPacket, isSendable, type WriteOptions } from "./encoded-packet";
+import { isWritePatched } from "./engine/socket";
 import { expendableFlag } from "./expendable";
 import { currentLink } from "./link";
 import { switchOf } from "./log-switch";
@@ -36,6 +38,7 @@ interface OpenAdapter extends EventEmitter {
   rooms: Map<Room, Set<SocketId>>;
   sids: Map<SocketId, Set<Room>>;
   addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void;
+  computeExceptSids: unknown;
   _del(room: Room, id: SocketId): void;
   delAll(id: SocketId): void;
   broadcast(packet: Packet, opts: BroadcastOptions): void;
@@ -71,8 +74,9 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
 
     override addAll(id: SocketId, rooms: Set<Room>): Promise<void> | void {
       const socket = this.nsp.sockets?.get(id);
-      if (socket !== undefined && !this.served.has(id) && !this.index.has(id)) {
-        this.admit(socket);
+      if (socket !== undefined && !this.knows(id, socket)) {
+        this.dismiss(id); // another socket may have had the id: a recovered session, or a user's own choice
+        this.admit(id, socket);
       }
       return super.addAll(id, rooms);
     }
@@ -81,13 +85,13 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     override emit(event: string | symbol, ...args: any[]): boolean {
       if (event === "join-room") {
         const [room, id] = args;
-        this.index.join(id, room);
+        this.index.joined(id, room);
       }
       return super.emit(event, ...args);
     }
 
     override _del(room: Room, id: SocketId): void {
-      this.index.leave(id, room);
+      this.index.leaving(id, room);
       super._del(room, id);
       if (!this.rooms.has(room)) {
         this.index.freeRoom(room);
@@ -157,8 +161,10 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     }
 
     _reachChanged(socket: AnySocket): void {
-      if (this.dismiss(socket.id)) {
-        this.admit(socket);
+      const { id } = socket;
+      if (this.knows(id, socket)) {
+        this.dismiss(id);
+        this.admit(id, socket);
       }
     }
 
@@ -173,15 +179,10 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       packetOpts: WriteOptions,
       serve: Serve,
     ): void {
-      const { served } = this;
-      if (!isSendable(encoded) || (served.size > 0 && this.isLoopCheaper(opts))) {
+      // Who is served may run users' code, which then sends, joins and leaves between one receiver and the next: npm's loop has the order.
+      if (!isSendable(encoded) || !this.mirrorsMaps(opts) || this.reachesServed(opts)) {
         super.apply(opts, serve);
         return;
-      }
-      for (const [id, socket] of [...served]) {
-        if (this.isTarget(id, opts)) {
-          serve(socket);
-        }
       }
       if (this.index.size > 0) {
         const flags =
@@ -192,6 +193,33 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
           this.noteBroadcast(opts, packetsOf(encoded), packetOpts.volatile === true);
         }
       }
+    }
+
+    /** Whether the Maps hold what this was told of; see {@link RoomIndex.mirrors}. */
+    private mirrorsMaps(opts: BroadcastOptions): boolean {
+      const known = this.index.size + this.served.size;
+      return (
+        this.nsp.sockets.size >= known &&
+        (opts.rooms.size > 0 || this.sids.size === known) &&
+        this.index.mirrors(opts)
+      );
+    }
+
+    /** Whether somebody who is served is among the targets, or finding out would take longer than going through them. */
+    private reachesServed(opts: BroadcastOptions): boolean {
+      const { served } = this;
+      if (served.size === 0) {
+        return false;
+      }
+      if (this.isLoopCheaper(opts)) {
+        return true;
+      }
+      for (const id of served.keys()) {
+        if (this.isTarget(id, opts)) {
+          return true;
+        }
+      }
+      return false;
     }
 
     /** Whether looking at the targets takes less than looking at all that are served. */
@@ -229,11 +257,15 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       }
     }
 
-    private admit(socket: AnySocket): void {
+    private knows(id: SocketId, socket: AnySocket): boolean {
+      return this.served.get(id) === socket || this.index.slotOf(id) === socket.conn._slot;
+    }
+
+    private admit(id: SocketId, socket: AnySocket): void {
       if (mustBeServed(socket)) {
-        this.served.set(socket.id, socket);
+        this.served.set(id, socket);
       } else {
-        this.index.add(socket.id, socket.conn._slot);
+        this.index.add(id, socket.conn._slot);
       }
     }
 
@@ -262,10 +294,7 @@ function packetOptions({ flags = {} }: BroadcastOptions): WriteOptions {
   return { preEncoded: true, volatile: flags.volatile, compress: flags.compress };
 }
 
-const npm = Adapter.prototype as unknown as OpenAdapter & {
-  del: unknown;
-  computeExceptSids: unknown;
-};
+const npm = Adapter.prototype as unknown as OpenAdapter & { del: unknown };
 
 /** The methods that a broadcast consists of, as they were when this was loaded. */
 const plain = {
@@ -297,8 +326,10 @@ function isUnpatched(adapter: OpenAdapter, own: OpenAdapter): boolean {
     adapter.apply === own.apply &&
     adapter._encode === own._encode &&
     adapter.addAll === own.addAll &&
+    adapter.computeExceptSids === plain.computeExceptSids &&
     Socket.prototype.notifyOutgoingListeners === plain.notifyOutgoingListeners &&
     Client.prototype.writeToEngine === plain.writeToEngine &&
+    !isWritePatched() &&
     !adapter.nsp.server.engine?._watchesWrites &&
     !engineLog.isOn &&
     !clientLog.isOn

@@ -28,6 +28,13 @@ class Numbers {
   }
 }
 
+/** A room that the core knows. */
+interface KnownRoom {
+  readonly number: number;
+  /** How many ids are in it, as far as this was told; those that the core cannot reach count, too. */
+  size: number;
+}
+
 export class RoomIndex {
   private link: Link | undefined;
   private namespace = -1;
@@ -35,8 +42,10 @@ export class RoomIndex {
   private readonly roomNumbers = new Numbers();
   /** Sockets that the core can reach, with their numbers. */
   private readonly members = new Map<SocketId, number>();
-  /** Rooms that the core knows, with their numbers. */
-  private readonly roomIds = new Map<Room, number>();
+  /** By member: the slot of its session, and how many rooms it is in there. */
+  private readonly slots: number[] = [];
+  private readonly entries: number[] = [];
+  private readonly rooms = new Map<Room, KnownRoom>();
   /** Filled anew for each broadcast. */
   private readonly target: BroadcastTarget = {
     filtered: false,
@@ -48,14 +57,23 @@ export class RoomIndex {
 
   constructor(private readonly maps: AdapterMaps) {}
 
-  /** Whether the core can reach a socket. */
-  has(id: SocketId): boolean {
-    return this.members.has(id);
+  /** The slot of the session that the core reaches under this id; -1 if there is none. */
+  slotOf(id: SocketId): number {
+    const member = this.members.get(id);
+    return member === undefined ? -1 : (this.slots[member] as number);
   }
 
   /** Number of sockets that the core can reach. */
   get size(): number {
     return this.members.size;
+  }
+
+  /**
+   * Whether the rooms that `options` name hold as many ids as this was told of. Who edits the Maps by hand, or mutes the adapter's events,
+   * is found out by this, and the Maps decide, as with npm's adapter.
+   */
+  mirrors({ rooms, except }: BroadcastOptions): boolean {
+    return this.mirrorsEach(rooms) && (except === undefined || this.mirrorsEach(except));
   }
 
   /** Lets the core reach a socket, in all the rooms that it is in. */
@@ -66,41 +84,38 @@ export class RoomIndex {
     }
     const member = this.memberNumbers.take();
     this.members.set(id, member);
+    this.slots[member] = slot;
+    this.entries[member] = 0;
     this.commands.memberAdd(this.namespace, member, slot);
     for (const room of this.maps.sids.get(id) ?? []) {
-      this.join(id, room);
+      const known = this.rooms.get(room);
+      if (known !== undefined && this.maps.rooms.get(room)?.has(id)) {
+        this.enter(id, known);
+      }
     }
   }
 
   /** The socket has joined a room. */
-  join(id: SocketId, room: Room): void {
-    const member = this.members.get(id);
+  joined(id: SocketId, room: Room): void {
     const ids = this.maps.rooms.get(room);
-    if (member === undefined || !ids?.has(id)) {
-      return;
+    if (!ids?.has(id)) {
+      return; // an event that somebody else has emitted
     }
-    let number = this.roomIds.get(room);
-    if (number === undefined) {
-      if (room === id && ids.size === 1) {
-        return;
-      }
-      number = this.roomNumbers.take();
-      this.roomIds.set(room, number);
-      // Until now the room was perhaps somebody's own. That one has to be in it, too.
-      const owner = room !== id && ids.has(room) ? this.members.get(room) : undefined;
-      if (owner !== undefined) {
-        this.commands.join(this.namespace, owner, number);
-      }
+    const known = this.rooms.get(room);
+    if (known !== undefined) {
+      known.size += 1;
+      this.enter(id, known);
+    } else if (room !== id || ids.size > 1) {
+      this.know(room, ids);
     }
-    this.commands.join(this.namespace, member, number);
   }
 
   /** The socket is about to leave a room. */
-  leave(id: SocketId, room: Room): void {
-    const member = this.members.get(id);
-    const number = this.roomIds.get(room);
-    if (member !== undefined && number !== undefined && this.maps.rooms.get(room)?.has(id)) {
-      this.commands.leave(this.namespace, member, number);
+  leaving(id: SocketId, room: Room): void {
+    const known = this.rooms.get(room);
+    if (known !== undefined && this.maps.rooms.get(room)?.has(id)) {
+      known.size -= 1;
+      this.exit(id, known);
     }
   }
 
@@ -111,20 +126,27 @@ export class RoomIndex {
       return false;
     }
     for (const room of this.maps.sids.get(id) ?? []) {
-      this.leave(id, room);
+      const known = this.rooms.get(room);
+      if (known !== undefined && this.maps.rooms.get(room)?.has(id)) {
+        this.exit(id, known);
+      }
     }
     this.members.delete(id);
     this.commands.memberRemove(this.namespace, member);
-    this.memberNumbers.giveBack(member);
+    if (this.entries[member] === 0) {
+      this.memberNumbers.giveBack(member); // else it is in rooms of the core that the Maps have lost, where the next of this number would be found
+    }
     return true;
   }
 
   /** The room exists no longer. */
   freeRoom(room: Room): void {
-    const number = this.roomIds.get(room);
-    if (number !== undefined) {
-      this.roomIds.delete(room);
-      this.roomNumbers.giveBack(number);
+    const known = this.rooms.get(room);
+    if (known !== undefined) {
+      this.rooms.delete(room);
+      if (known.size === 0) {
+        this.roomNumbers.giveBack(known.number); // else somebody is still in it, see `remove`
+      }
     }
   }
 
@@ -148,15 +170,53 @@ export class RoomIndex {
     rooms.length = 0;
     members.length = 0;
     for (const name of names ?? []) {
-      const number = this.roomIds.get(name);
-      if (number !== undefined) {
-        rooms.push(number);
+      const known = this.rooms.get(name);
+      if (known !== undefined) {
+        rooms.push(known.number);
       } else if (this.maps.rooms.get(name)?.has(name)) {
         const member = this.members.get(name);
         if (member !== undefined) {
           members.push(member);
         }
       }
+    }
+  }
+
+  private mirrorsEach(names: Set<Room>): boolean {
+    for (const name of names) {
+      const ids = this.maps.rooms.get(name);
+      const size = ids?.size ?? 0;
+      const known = this.rooms.get(name);
+      const isOwn = known === undefined && size === 1 && ids?.has(name);
+      if (size !== (known?.size ?? 0) && !isOwn) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Lets the core know a room with all who are in it: until now it was somebody's own, or did not exist. */
+  private know(room: Room, ids: Set<SocketId>): void {
+    const known = { number: this.roomNumbers.take(), size: ids.size };
+    this.rooms.set(room, known);
+    for (const id of ids) {
+      this.enter(id, known);
+    }
+  }
+
+  private enter(id: SocketId, { number }: KnownRoom): void {
+    const member = this.members.get(id);
+    if (member !== undefined) {
+      this.entries[member] = (this.entries[member] as number) + 1;
+      this.commands.join(this.namespace, member, number);
+    }
+  }
+
+  private exit(id: SocketId, { number }: KnownRoom): void {
+    const member = this.members.get(id);
+    if (member !== undefined) {
+      this.entries[member] = (this.entries[member] as number) - 1;
+      this.commands.leave(this.namespace, member, number);
     }
   }
 

@@ -20,6 +20,7 @@ import { runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
 import type { NativeBroadcaster } from "./native-broadcast";
 import { type Packet, PacketType } from "./parser";
+import { tellWhenReplaced } from "./replaceable";
 import type { Server } from "./server";
 import { type AckCallback, type Event, SocketState } from "./socket-state";
 import { type DisconnectReason, type Handshake, RESERVED_EVENTS } from "./socket-types";
@@ -550,3 +551,6 @@ function newSocketId(namespace: string, conn: EngineSocket): string {
   }
   return generateSessionId();
 }
+
+// A native broadcast does not come by here.
+tellWhenReplaced(Socket.prototype, "notifyOutgoingListeners", (socket) => socket._reachChanged());

@@ -36,7 +36,16 @@ const CHECKS = [
   },
   {
     name: "clippy",
-    command: ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    command: [
+      "cargo",
+      "clippy",
+      "--workspace",
+      "--all-targets",
+      "--all-features",
+      "--",
+      "-D",
+      "warnings",
+    ],
   },
   {
     name: "rustdoc",

@@ -8,7 +8,7 @@
 
 import { readFileSync } from "node:fs";
 import { missingBrokers } from "./steps/brokers.mjs";
-import { buildAll } from "./steps/build.mjs";
+import { buildAll, buildFaultyAddon } from "./steps/build.mjs";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "./steps/chromium.mjs";
 import { judgeContract } from "./steps/contract.mjs";
 import { installPackages } from "./steps/install.mjs";
@@ -41,11 +41,17 @@ async function runSuites() {
   } else {
     say("rust", "left out: a pattern narrows the run to Jest");
   }
+  const env = { ...projects, ...(await prepareFaults()) };
   const adopted = await suite("adopted", "Jest, the core reads and writes the descriptor", () =>
-    runJest({ name: "adopted", patterns, env: projects }),
+    runJest({ name: "adopted", patterns, env }),
   );
   const bridge = await suite("bridge", "Jest, Node reads and writes for the core", () =>
-    runJest({ name: "bridge", patterns, env: { ...projects, SIO_RS_CARRIER: "bridge" } }),
+    // socket.io has no carriers: its cases have run.
+    runJest({
+      name: "bridge",
+      patterns,
+      env: { ...env, SIO_RS_CARRIER: "bridge", COMPAT_ONLY: "sio-rs" },
+    }),
   );
   tallies.push(adopted, bridge);
   const missing = missingBrokers();
@@ -95,6 +101,12 @@ async function prepareProjects(tallies) {
   const { env, missing } = await installProjects();
   for (const { part, wayOut } of missing) tallies.push(skip("ecosystem", part, wayOut));
   return env;
+}
+
+/** A binary that can be made to panic, for the tests of what that costs. */
+async function prepareFaults() {
+  if (patterns.length > 0 && !patterns.some((pattern) => pattern.includes("faults"))) return {};
+  return { SIO_RS_FAULTY_BINARY: await buildFaultyAddon() };
 }
 
 async function suite(name, purpose, runSuite) {

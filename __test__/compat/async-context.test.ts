@@ -1,7 +1,7 @@
 // AsyncLocalStorage: which store listeners see, and that no socket sees another one's.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { type Session, startBareEngine } from "../harness/bare-engine";
 import { deferred, eventually, once } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
@@ -90,6 +90,24 @@ describeBoth("async context", (implementation) => {
     await peer.send("4hello");
     expect(stores).toEqual(["request 1", undefined]);
     session.close(true);
+  });
+
+  it("a response of polling ends in the store that its own request has entered", async () => {
+    const server = await startBareEngine(implementation);
+    const log: unknown[] = [];
+    server.engine.on("connection", (session: Session) => {
+      session.on("message", (text: string) => storage.enterWith(text));
+    });
+    server.engine.use((req: IncomingMessage, res: ServerResponse, next: () => void) => {
+      if (req.method === "POST") {
+        res.on("finish", () => log.push(storage.getStore()));
+      }
+      next();
+    });
+    const peers = await Promise.all(["one", "two"].map(() => PollingPeer.open(server.port)));
+    await Promise.all(peers.map((peer, index) => peer.send(`4peer ${index}`)));
+    await eventually(() => log.length === 2);
+    expect(log.sort()).toEqual(["peer 0", "peer 1"]);
   });
 
   it("listeners of a socket see no store of the handshake, of other sockets or of whoever added them", async () => {

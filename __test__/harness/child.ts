@@ -23,8 +23,8 @@ export interface Finished {
 
 export interface Child {
   process: ChildProcess;
-  /** The next line that the process prints on its standard output. */
-  nextLine(): Promise<string>;
+  /** The next line that the process prints on its standard output, within the limit of events unless it may take longer. */
+  nextLine(limitMs?: number): Promise<string>;
   /** What it has printed on its standard error. */
   errors(): string;
   finished: Promise<Finished>;
@@ -37,6 +37,8 @@ export interface ChildSetting {
   maxDescriptors?: number;
   /** Whether the test writes to its standard input; else that is empty. */
   hasInput?: boolean;
+  /** It serves several tests, and whoever starts it ends it. */
+  isShared?: boolean;
 }
 
 /** Starts `fixtures/<name>` with the given implementation. */
@@ -75,7 +77,7 @@ export function runModule(
 function start(
   implementation: Implementation,
   args: string[],
-  { env, maxDescriptors, hasInput }: ChildSetting = {},
+  { env, maxDescriptors, hasInput, isShared }: ChildSetting = {},
 ): Child {
   const command =
     maxDescriptors === undefined
@@ -87,7 +89,9 @@ function start(
     env: { ...process.env, ...env, MODULE_PATH: implementation.modulePath },
     stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
   });
-  closeClientAfterTest(() => child.kill("SIGKILL"));
+  if (!isShared) {
+    closeClientAfterTest(() => child.kill("SIGKILL"));
+  }
   const output = { stdout: "", stderr: "" };
   const lines: string[] = [];
   let wake = (): void => {};
@@ -106,7 +110,7 @@ function start(
     wake();
   });
   let taken = 0;
-  const nextLine = async (): Promise<string> => {
+  const nextLine = async (limitMs?: number): Promise<string> => {
     if (lines.length <= taken) {
       const printed = new Promise<void>((resolve, reject) => {
         wake = () => {
@@ -118,7 +122,7 @@ function start(
         };
         wake();
       });
-      await within(printed, () => `the process printed no further line: ${output.stderr}`);
+      await within(printed, () => `the process printed no further line: ${output.stderr}`, limitMs);
     }
     taken += 1;
     return lines[taken - 1] as string;

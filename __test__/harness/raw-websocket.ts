@@ -114,6 +114,10 @@ export class RawWebSocket {
   head = "";
   readonly stream: Socket;
   #unread = Buffer.alloc(0);
+  /** What came behind `#unread`: joined to it when enough is there, for a long frame must not be copied at each arrival. */
+  #arrived: Buffer[] = [];
+  /** How many bytes the next frame takes, as far as that is known. */
+  #needed = 2;
   #ended = false;
   /** Emits `change` whenever bytes or the end arrived. */
   readonly #arrivals = new EventEmitter();
@@ -121,7 +125,7 @@ export class RawWebSocket {
   private constructor(stream: Socket) {
     this.stream = stream;
     stream.on("data", (chunk) => {
-      this.#unread = Buffer.concat([this.#unread, chunk]);
+      this.#arrived.push(chunk);
       this.#arrivals.emit("change");
     });
     for (const event of ["end", "close"]) {
@@ -137,7 +141,7 @@ export class RawWebSocket {
     const peer = new RawWebSocket(await openStream(port));
     peer.write(openingHandshake(options));
     await peer.#until(
-      () => peer.#unread.includes("\r\n\r\n"),
+      () => peer.#joined().includes("\r\n\r\n"),
       "no answer to the opening handshake",
     );
     const end = peer.#unread.indexOf("\r\n\r\n");
@@ -154,7 +158,11 @@ export class RawWebSocket {
     const peer = await RawWebSocket.open(port, options);
     await peer.expectText(/^0\{/);
     peer.send("40");
-    await peer.expectText(/^40\{/);
+    let { text } = await peer.nextFrame();
+    if (text === "2") {
+      ({ text } = await peer.nextFrame()); // a short interval, or a busy machine
+    }
+    expect(text).toMatch(/^40\{/);
     return peer;
   }
 
@@ -169,14 +177,20 @@ export class RawWebSocket {
 
   /** The next frame of the server. */
   async nextFrame(): Promise<ReceivedFrame> {
+    const received = await this.nextFrameOrEnd();
+    if (received === undefined) {
+      throw new Error("the server ended the connection where a frame was expected");
+    }
+    return received;
+  }
+
+  /** The same; undefined when the server has ended the connection instead. */
+  async nextFrameOrEnd(): Promise<ReceivedFrame | undefined> {
     let received: ReceivedFrame | undefined;
     await this.#until(() => {
       received = this.#takeFrame();
       return received !== undefined;
     }, "no frame came");
-    if (received === undefined) {
-      throw new Error("the server ended the connection where a frame was expected");
-    }
     return received;
   }
 
@@ -218,16 +232,16 @@ export class RawWebSocket {
   }
 
   #takeFrame(): ReceivedFrame | undefined {
-    const bytes = this.#unread;
-    const first = bytes[0];
-    const second = bytes[1];
-    if (first === undefined || second === undefined) {
+    if (!this.#hasUnread(this.#needed)) {
       return undefined;
     }
+    const bytes = this.#unread;
+    const [first, second] = bytes as unknown as [number, number];
     const shortLength = second & 0x7f;
     const lengthSize = shortLength === 127 ? 8 : shortLength === 126 ? 2 : 0;
     const start = 2 + lengthSize;
     if (bytes.length < start) {
+      this.#needed = start;
       return undefined;
     }
     const length =
@@ -237,8 +251,10 @@ export class RawWebSocket {
           ? bytes.readUInt16BE(2)
           : shortLength;
     if (bytes.length < start + length) {
+      this.#needed = start + length;
       return undefined;
     }
+    this.#needed = 2;
     const payload = Buffer.from(bytes.subarray(start, start + length));
     this.#unread = bytes.subarray(start + length);
     return {
@@ -249,5 +265,19 @@ export class RawWebSocket {
       payload,
       text: payload.toString("utf8"),
     };
+  }
+
+  /** Whether `#unread` has so many bytes. */
+  #hasUnread(count: number): boolean {
+    const arrived = this.#arrived.reduce((sum, { length }) => sum + length, 0);
+    return this.#unread.length + arrived >= count && this.#joined().length >= count;
+  }
+
+  #joined(): Buffer {
+    if (this.#arrived.length > 0) {
+      this.#unread = Buffer.concat([this.#unread, ...this.#arrived]);
+      this.#arrived = [];
+    }
+    return this.#unread;
   }
 }

@@ -16,15 +16,15 @@ describeBoth("descriptors", (implementation) => {
   async function startServerProcess(setting: {
     env?: NodeJS.ProcessEnv;
     maxDescriptors?: number;
-  }): Promise<Child & { connect(): Promise<ClientSocket> }> {
+  }): Promise<Child & { url: string; connect(): Promise<ClientSocket> }> {
     const child = startFixture(implementation, "descriptors.cjs", [], setting);
-    const port = Number(await child.nextLine());
+    const url = `http://127.0.0.1:${await child.nextLine()}`;
     const connect = async (): Promise<ClientSocket> => {
-      const client = openClient(`http://127.0.0.1:${port}`);
+      const client = openClient(url);
       await once(client, "connect");
       return client;
     };
-    return { ...child, connect };
+    return { ...child, url, connect };
   }
 
   /** Nothing is lost on the way to the server and back, whoever carries it. */
@@ -58,6 +58,29 @@ describeBoth("descriptors", (implementation) => {
     await expectCarrier(implementation, after, "adopted");
     for (const client of [first, last, after]) {
       await expectService(client);
+    }
+  });
+
+  it("with no descriptor left nobody new gets in and those present are served; with descriptors everybody is, again and again", async () => {
+    const { connect, url } = await startServerProcess({ maxDescriptors: MAX_DESCRIPTORS });
+    const present = [await connect()];
+    const [first] = present as [ClientSocket];
+    // Polling comes last: what it closes a moment later would leave descriptors in the next round.
+    for (const transports of [["websocket"], ["websocket"], ["polling"]]) {
+      expect(await first.emitWithAck("fill", 0)).toBeGreaterThan(0);
+      const newcomer = openClient(url, { transports, reconnection: true, reconnectionDelay: 50 });
+      // Node accepts it and hangs up, so that the backlog does not fill.
+      await once(newcomer.io, "reconnect_error");
+      await Promise.all(present.map(expectService));
+      expect(newcomer.connected).toBe(false);
+      const connected = once(newcomer, "connect");
+      await first.emitWithAck("free");
+      await connected;
+      await expectService(newcomer);
+      if (transports[0] === "websocket") {
+        await expectCarrier(implementation, newcomer, "adopted");
+        present.push(newcomer);
+      }
     }
   });
 

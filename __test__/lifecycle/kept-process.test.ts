@@ -91,7 +91,7 @@ describeBoth("what keeps a process", (implementation) => {
     const { nextLine, port } = await startListening(implementation, "exits.cjs", {
       server: HEARTBEAT,
       closeTimeout: 1_000,
-      asksAgain: true,
+      asks: "again",
     });
     const peer = await PollingPeer.join(port);
     await peer.send(event("do", "unref http"));
@@ -144,7 +144,9 @@ describeBoth("what keeps a process", (implementation) => {
   }
 
   it("a websocket that never joins a namespace keeps the process until it leaves", async () => {
-    const { finished, nextLine, port } = await startListening(implementation, "exits.cjs");
+    const { finished, nextLine, port } = await startListening(implementation, "exits.cjs", {
+      asks: "at the end",
+    });
     const silent = await RawWebSocket.open(port);
     const peer = await RawWebSocket.join(port);
     peer.send(event("do", "close http"));
@@ -158,6 +160,7 @@ describeBoth("what keeps a process", (implementation) => {
   it("the candidate of an upgrade keeps the process until its time is over", async () => {
     const { finished, nextLine, port } = await startListening(implementation, "exits.cjs", {
       server: { upgradeTimeout: 1_000 },
+      asks: "at the end",
     });
     const peer = await PollingPeer.join(port);
     const candidate = await RawWebSocket.open(port, { path: peer.target("websocket") });
@@ -175,7 +178,7 @@ describeBoth("what keeps a process", (implementation) => {
       nextLine,
       port,
       process: child,
-    } = await startListening(implementation, "exits.cjs");
+    } = await startListening(implementation, "exits.cjs", { asks: "at the end" });
     const peer = await RawWebSocket.join(port);
     peer.send(event("do", "wait for an ack, unref http"));
     await peer.nextFrame();

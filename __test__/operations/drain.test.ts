@@ -11,6 +11,7 @@ import { closeClientAfterTest, closeServerAfterTest } from "../harness/cleanup";
 import { openClient, record, settleDown } from "../harness/clients";
 import { eventually, once, within } from "../harness/events";
 import { joinPair, joinPairs, listenOnFreePort } from "../harness/servers";
+import { WebTransportPeer } from "../harness/webtransport-peer";
 import { type OwnRunning, type OwnServer, ours, startOwn } from "./own-server";
 
 /** A client that comes back soon. */
@@ -353,6 +354,36 @@ describe("drain", () => {
     const late = openClient(`http://127.0.0.1:${port}`);
     await once(late.io, "close");
     expect(late.connected).toBe(false);
+  });
+
+  test("sessions over WebTransport are told goodbye and closed, after what was sent before, and new ones are refused", async () => {
+    const { io } = await startOwn({ transports: ["polling", "websocket", "webtransport"] });
+    const peers = Array.from({ length: 4 }, () => WebTransportPeer.connect(io.engine));
+    const reasons: unknown[][] = [];
+    io.on("connection", (socket) => {
+      socket.on("disconnect", (reason, details) => reasons.push([reason, details]));
+    });
+    for (const peer of peers) {
+      expect((await peer.next()).text).toMatch(/^0\{/);
+      peer.send("40");
+      expect((await peer.next()).text).toMatch(/^40\{/);
+    }
+    expect(io.metrics().sessions.webtransport).toBe(4);
+    // As a client of WebTransport does: what nobody reads is dropped with the session.
+    const reading = peers.map((peer) => peer.nextText());
+    io.emit("last");
+    const drained = io.drain({ over: 100, reason: "deploy" });
+    expect(await Promise.all(reading)).toEqual(peers.map(() => '42["last"]'));
+    for (const peer of peers) {
+      await peer.closedByServer;
+      expect(peer.serverCloses).toBe(1);
+    }
+    await within(drained, "sessions are left");
+    expect(reasons).toEqual(peers.map(() => ["server shutting down", "deploy"]));
+    expect(io.metrics().sessions.webtransport).toBe(0);
+    const late = WebTransportPeer.connect(io.engine);
+    await late.closedByServer;
+    expect(io.engine.clientsCount).toBe(0);
   });
 
   test("a listener that throws is an uncaught exception, and everybody leaves all the same", async () => {

@@ -4,7 +4,8 @@ import type { ServerOptions } from "socket.io";
 import { type BareEngine, type Session, startBareEngine } from "../harness/bare-engine";
 import { once } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
-import { PollingPeer } from "../harness/polling-peer";
+import { PollingPeer, SEPARATOR } from "../harness/polling-peer";
+import { request } from "../harness/raw-http";
 import { RawWebSocket } from "../harness/raw-websocket";
 
 interface Beating extends BareEngine {
@@ -27,6 +28,19 @@ async function startBeating(
 const TOLERANCE = 0.5;
 
 describeBoth("engine heartbeat", (implementation) => {
+  it("a pingInterval of 0 has no ping in the handshake, and one right after it", async () => {
+    const { port } = await startBareEngine(implementation, { pingInterval: 0 });
+    for (let round = 0; round < 40; round += 1) {
+      const { text } = await request(port, { path: "/socket.io/?EIO=4&transport=polling" });
+      expect(text).toMatch(/^0\{/);
+      expect(text).not.toContain(SEPARATOR);
+    }
+    const peer = await PollingPeer.open(port);
+    expect(await peer.poll()).toBe("2");
+    await peer.send("3");
+    expect(await peer.poll()).toBe("2");
+  });
+
   it("a ping comes after pingInterval, the next one pingInterval after the pong", async () => {
     const { peer } = await startBeating(implementation, { pingInterval: 100, pingTimeout: 2_000 });
     const opened = Date.now();
@@ -128,7 +142,7 @@ describeBoth("engine heartbeat", (implementation) => {
   });
 
   it("a polling client gets its ping by a waiting poll and answers by POST", async () => {
-    const server = await startBareEngine(implementation, { pingInterval: 30, pingTimeout: 1_000 });
+    const server = await startBareEngine(implementation, { pingInterval: 30, pingTimeout: 5_000 });
     const opened = server.nextSession();
     const peer = await PollingPeer.open(server.port);
     const session = await opened;

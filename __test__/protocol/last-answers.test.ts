@@ -80,7 +80,7 @@ async function rest(
   const texts: string[] = [];
   let closeCode: number | undefined | null = null;
   for (;;) {
-    const received = await peer.nextFrame().catch(() => undefined);
+    const received = await peer.nextFrameOrEnd();
     if (received === undefined) {
       return { texts, closeCode };
     }

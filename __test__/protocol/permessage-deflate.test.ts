@@ -7,10 +7,11 @@ import type { ServerOptions } from "socket.io";
 import { type PerMessageDeflateOptions, WebSocket } from "ws";
 import { type BareEngine, type Session, startBareEngine } from "../harness/bare-engine";
 import { closeClientAfterTest } from "../harness/cleanup";
-import { once, within } from "../harness/events";
+import { eventually, once, within } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { exchange } from "../harness/raw-http";
 import { frame, OPCODE, openingHandshake, RawWebSocket } from "../harness/raw-websocket";
+import { startServer } from "../harness/servers";
 
 /** RSV1, as `FrameShape` counts. */
 const COMPRESSED = 4;
@@ -168,6 +169,75 @@ describeBoth("permessage-deflate", (implementation) => {
     await heard;
     expect(messages).toEqual(["whole", "plain", "in three fragments", Buffer.from([1, 2, 3])]);
   });
+
+  it("a compressed message is heard in a turn of its own, with those of its read behind it that are not compressed", async () => {
+    const { peer, session } = await startOpen(implementation, true, {
+      offer: `${OFFER}; client_no_context_takeover`,
+    });
+    const turns: string[][] = [];
+    let turn: string[] | undefined;
+    const all = new Promise<void>((resolve) => {
+      session.on("message", (data: string) => {
+        if (turn === undefined) {
+          turn = [];
+          turns.push(turn);
+          setImmediate(() => {
+            turn = undefined;
+          });
+        }
+        turn.push(data);
+        if (data === "last") {
+          resolve();
+        }
+      });
+    });
+    const compressed = (text: string) => frame(deflated(text), { reserved: COMPRESSED });
+    peer.write(
+      Buffer.concat([
+        ...[frame("4a"), frame("4b"), compressed("4c"), frame("4d")],
+        ...[compressed("4e"), compressed("4f"), frame("4last")],
+      ]),
+    );
+    await within(all, "the last message was not heard");
+    expect(turns).toEqual([["a", "b"], ["c", "d"], ["e"], ["f", "last"]]);
+  });
+
+  for (const [what, isCompressed] of [
+    ["compressed", true],
+    ["as they are", false],
+  ] as const) {
+    it(`CONNECT, an event and DISCONNECT in one read, ${what}: ${isCompressed ? "each is dealt with" : "the connection is closed"}`, async () => {
+      const { io, port } = await startServer(implementation, { perMessageDeflate: true });
+      const heard: string[] = [];
+      const closed = new Promise<string>((resolve) => {
+        io.engine.on("connection", (session: Session) => session.on("close", resolve));
+      });
+      io.on("connection", (socket) => {
+        socket.on("hello", () => heard.push("hello"));
+        socket.on("disconnect", (reason) => heard.push(reason));
+      });
+      const headers = { "Sec-WebSocket-Extensions": `${OFFER}; client_no_context_takeover` };
+      const peer = await RawWebSocket.open(port, { headers });
+      const packets = ["40", '42["hello"]', "41"];
+      peer.write(
+        Buffer.concat(
+          packets.map((text) =>
+            isCompressed ? frame(deflated(text), { reserved: COMPRESSED }) : frame(text),
+          ),
+        ),
+      );
+      if (isCompressed) {
+        await eventually(() => heard.length === 2);
+        peer.stream.destroy();
+      }
+      const reason = await within(closed, "the session was not closed");
+      expect([reason, heard]).toEqual(
+        isCompressed
+          ? ["transport close", ["hello", "client namespace disconnect"]]
+          : ["forced close", []],
+      );
+    });
+  }
 
   it("a compressed message may come one byte at a time", async () => {
     const { peer, session } = await startOpen(implementation);

@@ -152,6 +152,28 @@ describeBoth("engine refusals", (implementation) => {
     });
   }
 
+  it("names of transports that do not exist may be in the list; who asks for one is refused with code 3", async () => {
+    const server = await startBareEngine(implementation, {
+      transports: ["polling", "flashsocket", "toString"] as never,
+    });
+    for (const name of ["flashsocket", "toString"]) {
+      const error = await refusalOf(server, async () => {
+        const path = `/socket.io/?EIO=4&transport=${name}`;
+        const response = await request(server.port, { path });
+        expect([response.status, response.text]).toEqual([
+          400,
+          '{"code":3,"message":"Bad request"}',
+        ]);
+      });
+      expect([error.code, error.context.name]).toEqual([3, "TRANSPORT_HANDSHAKE_ERROR"]);
+      expect(error.context.error).toBeInstanceOf(TypeError);
+    }
+    const peer = await PollingPeer.open(server.port);
+    expect([peer.sid, server.engine.clientsCount]).toEqual([expect.any(String), 1]);
+    const { text } = await request(server.port, { path: "/socket.io/?EIO=4&transport=jsonp" });
+    expect(text).toBe('{"code":0,"message":"Transport unknown"}');
+  });
+
   it("a transport that is not offered is code 0", async () => {
     const server = await startBareEngine(implementation, { transports: ["websocket"] });
     const response = await request(server.port, { path: "/socket.io/?EIO=4&transport=polling" });

@@ -309,6 +309,9 @@ describeBoth("session events", (implementation) => {
     session.readyState = "closing";
     expect(session.readyState).toBe("closing");
     session.readyState = "open";
+    session.transport.protocol = 3;
+    expect([session.transport.protocol, session.protocol]).toEqual([3, 4]);
+    session.transport.protocol = 4;
     session.mine = 1;
     expect(Object.keys(session)).toEqual(expect.arrayContaining(["mine", "request"]));
     expect(delete session.request).toBe(true);

@@ -12,7 +12,7 @@ import { type Implementation, loadImplementation } from "../harness/implementati
 import { internals } from "../harness/internals";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";
 import { OPCODE, RawWebSocket } from "../harness/raw-websocket";
-import { joinPair, type Running, startServer } from "../harness/servers";
+import { type Running, startServer } from "../harness/servers";
 import { WebTransportPeer } from "../harness/webtransport-peer";
 
 const sioRs: Implementation = loadImplementation("sio-rs");
@@ -80,7 +80,9 @@ describe("outbox budget", () => {
   test("a client that takes nothing for pingTimeout and for whom more than 64 MiB wait is ended, and nobody else", async () => {
     const stalled = await startStalled();
     const modest = await joinStalled(stalled);
-    const { client, socket } = await joinPair(stalled);
+    // No client with timers of its own: they fire when 80 MiB keep this thread for long.
+    const bystander = await joinStalled(stalled);
+    bystander.peer.stream.resume();
     const before = currentLink().counters().slowSessionsEnded;
     const ended = once(stalled.socket, "disconnect");
     const closed = once(stalled.socket.conn, "close");
@@ -90,11 +92,7 @@ describe("outbox budget", () => {
     expect([reason, (await closed)[0]]).toEqual(["transport error", "transport error"]);
     expect(details.message).toMatch(OVER_BUDGET);
     expect(currentLink().counters().slowSessionsEnded - before).toBe(1);
-    expect([modest.socket.connected, socket.connected, client.connected]).toEqual([
-      true,
-      true,
-      true,
-    ]);
+    expect([modest.socket.connected, bystander.socket.connected]).toEqual([true, true]);
     // What waited for it is gone; what waits for the other is not.
     const { outboxBytes } = currentLink().counters();
     expect(outboxBytes).toBeGreaterThan(4 * MEBIBYTE);
@@ -341,8 +339,8 @@ describe("outbox budget", () => {
     const peer = await RawWebSocket.join(Number(await child.nextLine()));
     peer.stream.pause();
     peer.send('42["flood",200]');
-    expect(await child.nextLine()).toMatch(/^collections: [1-9]/);
-  });
+    expect(await child.nextLine(20_000)).toMatch(/^collections: [1-9]/);
+  }, 30_000);
 
   for (const [outbox, name] of [
     [{ maxBytes: "much" }, "outbox.maxBytes"],

@@ -20,15 +20,16 @@ export function machine() {
 }
 
 /**
- * One entry a row: the values of both servers round by round, in the order in which the rows first
+ * One entry a row: the values of the servers round by round, in the order in which the rows first
  * came. `runs` are {scenario, label, round, rows} or {scenario, label, round, failed}.
  */
-export function summarize(runs, baseline, subject) {
+export function summarize(runs, labels) {
   const summaries = new Map();
   for (const { label, rows = [] } of runs) {
     for (const { name, unit, value, jsValue } of rows) {
       if (!summaries.has(name)) {
-        summaries.set(name, { name, unit, [baseline]: series(), [subject]: series() });
+        const entries = labels.map((server) => [server, series()]);
+        summaries.set(name, { name, unit, ...Object.fromEntries(entries) });
       }
       const { values, jsValues } = summaries.get(name)[label];
       values.push(value);
@@ -69,6 +70,21 @@ export function table(summaries, failures, baseline, subject) {
   for (const { scenario, label, failed } of failures) {
     const fault = failed.replaceAll("|", "\\|").replaceAll("\n", " ");
     lines.push([scenario, `**FAILED** on ${label}: ${fault}`, ...header.slice(2).map(() => "")]);
+  }
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** The same for more servers: what each takes, and the baseline's figure divided by it. */
+export function peerTable(summaries, baseline, labels) {
+  const header = ["scenario", "unit", baseline, ...labels];
+  const lines = [header, header.map(() => "---")];
+  for (const summary of summaries) {
+    const base = summary[baseline].values;
+    const cells = labels.map((label) => {
+      const { values } = summary[label];
+      return values.length > 0 ? `${number(median(values))} (${ratio(base, values)})` : "–";
+    });
+    lines.push([summary.name, summary.unit, number(median(base)), ...cells]);
   }
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

@@ -3,15 +3,12 @@
 
 import { fork } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.mjs";
 import { placed } from "./placement.mjs";
+import { SERVERS } from "./servers.mjs";
 
 const APPLICATION = fileURLToPath(new URL("../server.cjs", import.meta.url));
-
-/** Ports below the kernel's range for outgoing connections, of which the load makes 10,000. */
-const LOWEST_PORT = 20_000;
-const HIGHEST_PORT = 32_000;
 
 export class ServerProcess {
   #child;
@@ -19,8 +16,8 @@ export class ServerProcess {
   #listening;
 
   constructor(packageName, { listeners = [], options = {}, exposeGc = false }, isOnOneCore) {
-    const node = exposeGc ? [process.execPath, "--expose-gc"] : [process.execPath];
-    const command = placed(node, isOnOneCore);
+    const { run } = SERVERS[packageName];
+    const command = placed(exposeGc ? [...run, "--expose-gc"] : run, isOnOneCore);
     this.#listening = this.#start(command, packageName, { listeners, options });
   }
 
@@ -104,21 +101,4 @@ export class ServerProcess {
       this.#waiting = { resolve, reject };
     });
   }
-}
-
-/** A port that nobody listens on. */
-async function freePort() {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
-    if (await isFree(port)) return port;
-  }
-  throw new Error(`no free port between ${LOWEST_PORT} and ${HIGHEST_PORT}`);
-}
-
-function isFree(port) {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
 }

@@ -4,21 +4,30 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess } from "./load-process.mjs";
 import { withProcesses } from "./processes.mjs";
+import { ProgramProcess } from "./program-process.mjs";
 import { ServerProcess } from "./server-process.mjs";
+import { SERVERS } from "./servers.mjs";
 
-/** No scenario takes half as long, even on a machine that is busy. */
+/** No scenario takes half as long, even on a machine that is busy, unless it says so itself. */
 const DEADLINE_MS = 120_000;
 
 /** Time for a packet too many to arrive, which is as much a fault as one missing. */
 const SURPLUS_MS = 50;
 
-/** Runs `scenario` and returns its rows. */
+/** Runs `scenario` on one of {@link SERVERS} and returns its rows. */
 export function singleRun(scenario, packageName, binary, isQuick) {
-  return withProcesses(DEADLINE_MS, async (own) => {
-    const server = own(new ServerProcess(packageName, scenario.server ?? {}, scenario.isOnOneCore));
+  return withProcesses(scenario.deadlineMs ?? DEADLINE_MS, async (own) => {
+    const { server: settings = {}, isOnOneCore } = scenario;
+    const server = own(
+      SERVERS[packageName].crate === undefined
+        ? new ServerProcess(packageName, settings, isOnOneCore)
+        : new ProgramProcess(SERVERS[packageName], isOnOneCore),
+    );
     await server.listening();
-    const load = own(new LoadProcess(binary, server.port, scenario.load, scenario.isOnOneCore));
-    const rows = await scenario.run({ server, load }, isQuick ? scenario.quick : scenario.full);
+    const startLoad = (load) => own(new LoadProcess(binary, server.port, load, isOnOneCore));
+    const load = startLoad(scenario.load);
+    const size = isQuick ? scenario.quick : scenario.full;
+    const rows = await scenario.run({ server, load, startLoad }, size);
     await sleep(SURPLUS_MS);
     await load.quit();
     return rows;
@@ -40,7 +49,7 @@ export async function measure({ server, load }, { units: asked, broadcast, withD
   return {
     units,
     cpuUs: account.cpuUs / units,
-    jsUs: account.jsUs / units,
+    jsUs: account.jsUs === undefined ? undefined : account.jsUs / units,
     wallMs: done.wallUs / 1000,
     unitsPerSecond: Math.round((units * 1e6) / done.wallUs),
     delayP99Ms: account.delayP99Ms,

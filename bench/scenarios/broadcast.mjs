@@ -58,8 +58,10 @@ export const broadcast10k = {
     // Apart, because the histogram's timer is itself work for the JS thread.
     const order = { count: countWithDelay, batch: 1 };
     const delayed = await broadcast(processes, clients, order, true);
+    const rows = [cpuRow(this.name, "delivery", measured)];
+    if (measured.jsUs === undefined) return rows; // no JavaScript, nothing to be delayed
     return [
-      cpuRow(this.name, "delivery", measured),
+      ...rows,
       {
         name: `${this.name}: JS thread`,
         unit: "µs per broadcast",

@@ -3,6 +3,9 @@
 //! One class, [`BindingLink`], one instance per loaded copy of `lib/` and environment. It holds no protocol rule. Every export catches
 //! panics: one in a plain export would abort the process.
 
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,12 +16,19 @@ use sio::codec::engine_io::PacketPrefix;
 use sio::codec::websocket::{Compression, DeflateParameters, DeflateStrategy};
 use sio::engine::Framing;
 use sio::server::core::Core;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use sio::server::heap::CountingHeap;
 use sio::server::link::{DELAY_BOUNDS_US, Drained, Link, Role};
 use sio::server::watchdog::{Watchdog, report_on_stderr};
 
 /// The version that `lib/` compares with its own: what crosses has no version besides.
 #[napi]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Lets the core see when glibc keeps more than it should: it alone has to be told.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static HEAP: CountingHeap = CountingHeap;
 
 /// The connection between one loaded copy of `lib/` and the core.
 #[napi]

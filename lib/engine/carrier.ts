@@ -74,13 +74,16 @@ export interface AdoptableHandle {
 const hasUnsafeLoop =
   process.env.UV_USE_IO_URING === "1" && process.versions.node.startsWith("20.");
 
+/** Sockets of Bun's http server have none, alive or not; Node's and Deno's lose it when they are closed or taken over. */
+const haveSocketsHandles = process.versions.bun === undefined;
+
 /** Whether a stream can still carry anything: the peer may have reset or half-closed it while middlewares ran. */
 export function isAlive(stream: Duplex): boolean {
   return (
     !stream.destroyed &&
     stream.readable &&
     stream.writable &&
-    (stream as Partial<AdoptableSocket>)._handle !== null
+    (!haveSocketsHandles || (stream as Partial<AdoptableSocket>)._handle !== null)
   );
 }
 

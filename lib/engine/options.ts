@@ -259,9 +259,11 @@ function numeric(value: unknown): number {
   return typeof value === "number" ? value : Number.NaN;
 }
 
+/** Names beside those that exist stay in the list, as with engine.io: applications of long ago have `flashsocket` there. */
 function transportList(value: unknown): TransportName[] {
   const names: unknown = typeof value === "string" ? [value] : value;
-  if (!Array.isArray(names) || !names.every((name) => TRANSPORT_NAMES.includes(name))) {
+  const isOfUse = (name: unknown) => TRANSPORT_NAMES.includes(name as string);
+  if (!Array.isArray(names) || (names.length > 0 && !names.some(isOfUse))) {
     throw invalid("transports", `an array of ${TRANSPORT_NAMES.join(", ")}`, value);
   }
   return names;

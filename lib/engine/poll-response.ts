@@ -8,6 +8,7 @@ import { createDeflate, createGzip, type ZlibOptions } from "node:zlib";
 import { serialize } from "cookie";
 import debugModule from "debug";
 import { preferredEncoding } from "../accept-encoding";
+import { responses } from "../response-queue";
 import { hasListeners } from "./lazy-emitter";
 import type { CookieOptions } from "./options";
 import { type EngineRequest, headerOf } from "./request";
@@ -25,7 +26,7 @@ export function acknowledge(session: Session, req: EngineRequest, res: ServerRes
   // text/html keeps some old user agents from offering the answer as a download.
   const headers: HeaderTable = { "Content-Type": "text/html", "Content-Length": "2" };
   res.writeHead(200, completeHeaders(session, req, headers));
-  res.end("ok");
+  responses.end(res, "ok");
 }
 
 /** Answers a parked GET, compressed as `compression` says, the option or false; `done` is called once when the answer was given to Node (compressed: when it has left, or cannot any more). */

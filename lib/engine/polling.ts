@@ -191,7 +191,6 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     posted.packets += this.messages;
     posted.bytes += body.length;
     if (this.hasReceived && session.readyState === "open") {
-      // After the delivery: the first command of a turn leaves at once, and that is to be what a handler emits.
       session._commands.received(session._slot);
     }
     acknowledge(session, request.req, request.res);

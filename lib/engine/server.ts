@@ -272,7 +272,10 @@ export class Server extends EventEmitter {
    * Makes the transport of a new polling session; a throw refuses the handshake. May be replaced, to change what `super.createTransport`
    * gives. Not asked for WebSockets, whose transport is the core's.
    */
-  protected createTransport(_transportName: TransportName, req: EngineRequest): Transport {
+  protected createTransport(transportName: TransportName, req: EngineRequest): Transport {
+    if (transportName !== "polling") {
+      throw new TypeError(`there is no transport ${JSON.stringify(transportName)}`);
+    }
     return createPolling(req);
   }
 

@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
 import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
+import { tellWhenReplaced } from "../replaceable";
 import { packetsSentTo } from "../sent-records";
 import { peerEnd } from "./endpoint";
 import { logSending, logsWrites } from "./log";
@@ -345,6 +346,11 @@ export class Socket extends Session {
     this._requestUser?.onWritesWatched();
   }
 
+  /** Somebody wants to see each write. */
+  _watchWrites(): void {
+    this.watch(WATCHES_WRITES);
+  }
+
   private observedWrites(): Outgoing {
     this.outgoing ??= new Outgoing(this);
     return this.outgoing;
@@ -353,3 +359,10 @@ export class Socket extends Session {
 
 /** To see whether somebody has patched it. */
 const plainWrite = Socket.prototype.write;
+
+tellWhenReplaced(Socket.prototype, "write", (session) => session._watchWrites());
+
+/** Whether somebody has patched the method of all sessions. */
+export function isWritePatched(): boolean {
+  return Socket.prototype.write !== plainWrite;
+}

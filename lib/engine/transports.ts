@@ -50,6 +50,16 @@ export abstract class Transport extends LazyEmitter {
     return this.session.protocol;
   }
 
+  /** What is written here is seen here alone, as with engine.io. */
+  set protocol(value: 3 | 4) {
+    Object.defineProperty(this, "protocol", {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  }
+
   get sid(): string {
     return this.session.id;
   }

@@ -2,7 +2,7 @@
 // client-dist/ (the browser bundles of socket.io-client). Each is left alone while its inputs are unchanged.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { extname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { ROOT, run } from "./command.mjs";
 import { unlessFresh } from "./freshness.mjs";
 import { ADDON_FILE } from "./platform.mjs";
@@ -64,6 +64,20 @@ export async function compileLibrary(command, env = {}) {
     );
   }
   return libraryIn(output);
+}
+
+/**
+ * The addon that tests can have panic (`fault-injection`), without optimisations: its crates are those that `cargo test` has compiled.
+ *
+ * @returns {Promise<string>} its path, apart from the addon that anybody loads by default
+ */
+export async function buildFaultyAddon() {
+  await requireRust();
+  const library = await compileLibrary(["build", "--features", "fault-injection"]);
+  const addon = join(ROOT, ".test-output", "sio-rs.faulty.node");
+  mkdirSync(dirname(addon), { recursive: true });
+  replaceFile(library, addon);
+  return addon;
 }
 
 /** Whether dist/ can be made here at all. */

@@ -35,6 +35,9 @@ pub enum UpgradeFailure {
 pub trait Events {
     /// A message came.
     fn message(&mut self, slot: u32, data: &PacketData<'_>);
+    /// What comes now of the session was compressed: Engine.IO inflates on another thread and hears of it in a turn of its own, while
+    /// messages of one read that are not compressed are heard in the same turn.
+    fn inflated(&mut self);
     /// Whether messages of the session, or other events of this step, are still to be dealt with by its owner.
     fn is_owner_behind(&self) -> bool;
     /// The session ended; its last event but for what its registry tells. An end that `is_awaited` waits for the owner, who deals

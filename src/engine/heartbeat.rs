@@ -86,7 +86,15 @@ impl Heartbeat {
 
     /// A pong of protocol 4: the next ping is a full interval away, also when the pong came unasked.
     pub(crate) fn pong_received(&mut self, now: u64) {
-        self.phase = Phase::Quiet { ping_at: now + u64::from(self.ping_interval_ms) };
+        let ping_at = now + u64::from(self.ping_interval_ms.max(MIN_PING_INTERVAL_MS));
+        self.phase = Phase::Quiet { ping_at: ping_at.next_multiple_of(self.ping_grain()) };
+    }
+
+    /// Pings leave at multiples of this, in milliseconds, so that those of many sessions go out in one turn of the
+    /// shard: a power of two, at most a thirty-second of the interval and at most 64 ms.
+    fn ping_grain(&self) -> u64 {
+        let most = u64::from(self.ping_interval_ms / 32).clamp(1, 64);
+        1 << most.ilog2()
     }
 
     /// A ping of protocol 3.
@@ -132,6 +140,10 @@ impl Heartbeat {
     }
 }
 
+/// Node's timers, Engine.IO's clock, fire a millisecond later at the soonest; one here may be nearly over when it is read. Without it the first
+/// ping of an interval of 0 would be in the handshake's payload.
+const MIN_PING_INTERVAL_MS: u32 = 2;
+
 #[cfg(test)]
 mod tests {
     use super::{Due, Heartbeat};
@@ -152,6 +164,14 @@ mod tests {
         assert_eq!(heartbeat.deadline(), 1125);
         heartbeat.pong_received(1120);
         assert_eq!(heartbeat.deadline(), 1220);
+    }
+
+    #[test]
+    fn an_interval_of_nothing_is_a_millisecond_at_the_least() {
+        let config = Config { ping_interval_ms: 0, ..Config::default() };
+        let mut heartbeat = Heartbeat::new(&config, 1000);
+        assert_eq!(heartbeat.tick(1001), Due::Nothing);
+        assert_eq!(heartbeat.tick(1002), Due::Ping);
     }
 
     #[test]

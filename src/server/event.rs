@@ -38,6 +38,8 @@ struct Unit {
     has_end: bool,
     /// The last unit that must be drained before JavaScript may see this one. See [`UnitWriter::closed`].
     fence: u64,
+    /// The same, unless JavaScript is too far behind. See [`UnitWriter::begin_turn`].
+    turn_fence: u64,
 }
 
 impl<'a> UnitWriter<'a> {
@@ -70,6 +72,20 @@ impl<'a> UnitWriter<'a> {
     /// See [`EventQueue::is_dispatched`].
     pub(crate) fn is_dispatched(&self, unit: u64) -> bool {
         self.queue.is_dispatched(unit)
+    }
+
+    /// What follows should not be in one drain with the messages before it, those of this writer and those up to `last_message`. Gives
+    /// the last unit with any of them.
+    ///
+    /// Upstream hears each compressed message in a turn of its own: a CONNECT is dealt with before the event behind it, and an event
+    /// before the DISCONNECT behind that, which are not when both came in one read as they are.
+    pub(crate) fn begin_turn(&mut self, last_message: u64) -> u64 {
+        let mut last_message = last_message;
+        if self.unit.has_message {
+            last_message = last_message.max(self.commit());
+        }
+        self.unit.turn_fence = self.unit.turn_fence.max(last_message);
+        last_message
     }
 
     /// A session is closed; one that `is_awaited` waits for the command FINISH. `last_message` is what [`finish`](Self::finish) gave for the last unit that had a message

@@ -236,6 +236,14 @@ impl Link {
         answered.recv_timeout(limit).ok()
     }
 
+    /// Has the core panic in a step of this session, so that tests see what a fault of ours costs. No published binary can do it.
+    #[cfg(feature = "fault-injection")]
+    pub fn fail(&self, slot: u32) {
+        if let Some(inbox) = self.inboxes.get(slot as usize % self.inboxes.len().max(1)) {
+            inbox.send(ShardMessage::Fail(slot));
+        }
+    }
+
     /// Waits until all shards have done what was submitted before; false if that takes longer than `limit`.
     ///
     /// Only for the end of the process, so that `emit(); process.exit()` still delivers.

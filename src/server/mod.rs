@@ -10,6 +10,7 @@ mod connection;
 pub mod core;
 mod counters;
 mod event;
+pub mod heap;
 pub mod link;
 mod record;
 mod shard;

@@ -9,6 +9,7 @@
 mod apply;
 mod bridges;
 mod ceiling;
+mod contain;
 mod frames;
 mod inbox;
 mod inline;
@@ -21,8 +22,6 @@ mod shutdown;
 mod streams;
 mod waiting;
 
-use std::panic;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::Weak;
@@ -31,8 +30,6 @@ use std::sync::mpsc;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::engine::CloseReason;
-use crate::engine::INTERNAL_ERROR;
 use crate::engine::Registry;
 use crate::engine::Session;
 use crate::engine::StreamEnd;
@@ -40,6 +37,7 @@ use crate::hub::Rooms;
 use crate::server::connection::Connections;
 use crate::server::counters::Gauges;
 use crate::server::event::UnitWriter;
+use crate::server::heap::Review;
 use crate::server::link::Accept;
 use crate::server::link::Link;
 use crate::server::slots::Slots;
@@ -75,6 +73,9 @@ pub(crate) enum ShardMessage {
     Barrier(mpsc::Sender<()>),
     /// Answers once everything before it is done and written.
     Waiting(WaitingQuery),
+    /// Has the next step of this session panic.
+    #[cfg(feature = "fault-injection")]
+    Fail(u32),
     /// Ends the thread, with all that lives on it.
     Stop,
 }
@@ -112,6 +113,8 @@ pub(super) struct Shard {
     gauges: Arc<Gauges>,
     /// When it is next looked at whether the outboxes are over the ceiling.
     next_review: u64,
+    /// When it is next looked at whether there is memory to be given back.
+    heap_review: Review,
 }
 
 /// What a shard keeps for one link.
@@ -154,6 +157,7 @@ impl Shard {
             slots,
             gauges,
             next_review: 0,
+            heap_review: Review::default(),
         }
     }
 
@@ -236,34 +240,6 @@ impl Shard {
             self.slots.set_pending(slot, 0);
             self.gauges.sessions.decrement();
             writer.ended(slot);
-        }
-    }
-
-    /// Runs something that a fault of ours may end. The session or stream whose step it was is lost then, since nobody
-    /// knows what state it is in; everything else goes on.
-    fn contain(&mut self, run: impl FnOnce(&mut Self)) {
-        self.stepping = None;
-        if panic::catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
-            match self.stepping.take() {
-                Some(Timer::Session(slot)) => self.give_up(slot),
-                Some(Timer::Stream(conn)) => self.remove_stream(conn),
-                None => {}
-            }
-        }
-    }
-
-    /// Ends a session without stepping it again.
-    fn give_up(&mut self, slot: u32) {
-        let Some(session) = self.registry.session_mut(slot) else { return };
-        let Some(link) = link_of(&self.links, session.owner()) else { return };
-        let connection = session.conn().and_then(|conn| self.connections.connection(conn));
-        let last_message = connection.map_or(0, |connection| connection.inbound.last_unit);
-        let mut writer = link.events().writer();
-        writer.closed(slot, CloseReason::TransportError, INTERNAL_ERROR, last_message, false);
-        self.forget(slot, &mut writer);
-        // All that are its own, and not only those that it names: it may have let go of one in the step that failed.
-        for conn in self.connections.of_session(slot) {
-            self.forget_stream(conn, &mut writer);
         }
     }
 

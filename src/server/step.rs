@@ -74,6 +74,10 @@ impl Events for StepEvents<'_> {
         self.message_bytes = self.message_bytes.saturating_add(len);
     }
 
+    fn inflated(&mut self) {
+        self.last_message = self.writer.begin_turn(self.last_message);
+    }
+
     fn is_owner_behind(&self) -> bool {
         !self.writer.is_empty() || !self.writer.is_dispatched(self.last_message)
     }

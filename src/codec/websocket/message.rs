@@ -133,6 +133,15 @@ impl MessageDecoder {
         &'a mut self,
         input: &'a mut Input<'_>,
     ) -> Result<Option<Incoming<'a>>, ProtocolError> {
+        self.decode_telling(input, || {})
+    }
+
+    /// The same, and calls `inflated` before it hands out a message that came compressed.
+    pub fn decode_telling<'a>(
+        &'a mut self,
+        input: &'a mut Input<'_>,
+        inflated: impl FnOnce(),
+    ) -> Result<Option<Incoming<'a>>, ProtocolError> {
         self.free_delivered();
         let found = match self.find(input) {
             Ok(Some(found)) => found,
@@ -147,6 +156,7 @@ impl MessageDecoder {
             (Place::Carry, Some(carry)) => carry.payload(found.opcode),
             (Place::Carry, None) => &[],
             (Place::Inflater, _) => {
+                inflated();
                 self.inflater.as_deref().map(Inflater::message).unwrap_or_default()
             }
             (Place::Input { start }, _) => {

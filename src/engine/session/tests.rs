@@ -45,6 +45,10 @@ impl Events for Told {
         });
     }
 
+    fn inflated(&mut self) {
+        self.events.push("inflated".to_owned());
+    }
+
     fn is_owner_behind(&self) -> bool {
         self.is_owner_behind
     }

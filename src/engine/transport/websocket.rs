@@ -219,7 +219,7 @@ impl WebSocket {
                 };
             }
         };
-        let outcome = decoder.decode(input);
+        let outcome = decoder.decode_telling(input, || events.inflated());
         if let (Some(conn), Ok(Some(incoming))) = (self.conn, &outcome) {
             tell(conn, self.watch, incoming, events);
         }

@@ -23,6 +23,8 @@ pub(super) struct Backlog {
     bytes: usize,
     /// The number of the last unit appended.
     appended: u64,
+    /// How many of the units wait for a turn of their own.
+    turns: usize,
 }
 
 /// A unit that waits, by its length. The records themselves are in the chunks.
@@ -33,6 +35,8 @@ pub(super) struct Waiting {
     pub(super) has_end: bool,
     /// The number of an earlier unit that has to be drained by an earlier drain; 0 if there is none.
     pub(super) fence: u64,
+    /// There is one because the unit should have a turn of its own.
+    has_turn: bool,
 }
 
 impl Backlog {
@@ -60,9 +64,12 @@ impl Backlog {
     /// Puts a unit at the end and gives its number; its buffer is either left to the caller or taken.
     pub(super) fn append(&mut self, unit: &mut Unit) -> u64 {
         let len = unit.records.len();
+        let has_turn = unit.turn_fence > self.drained() && self.turns < MAX_TURNS;
+        self.turns += usize::from(has_turn);
+        let fence = if has_turn { unit.fence.max(unit.turn_fence) } else { unit.fence };
         // What is not before this unit could never be drained before it.
-        let fence = unit.fence.min(self.appended);
-        self.waiting.push_back(Waiting { len, has_end: unit.has_end, fence });
+        let fence = fence.min(self.appended);
+        self.waiting.push_back(Waiting { len, has_end: unit.has_end, fence, has_turn });
         self.bytes += len;
         self.appended += 1;
         if len > MAX_COPIED_BYTES {
@@ -89,7 +96,9 @@ impl Backlog {
         let start = self.taken;
         self.taken += target.len();
         self.bytes -= target.len();
-        self.waiting.pop_front();
+        if self.waiting.pop_front().is_some_and(|unit| unit.has_turn) {
+            self.turns -= 1;
+        }
         if self.waiting.is_empty() {
             self.waiting.shrink_to(MAX_IDLE_WAITING);
         }
@@ -112,6 +121,10 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A longer unit becomes a chunk of its own: it is moved, not copied.
 const MAX_COPIED_BYTES: usize = CHUNK_BYTES / 2;
+
+/// How many units may wait for turns of their own: behind them wait those of everybody else. A peer that sends more before JavaScript
+/// comes has the rest dealt with in one turn, as if it had not been compressed.
+const MAX_TURNS: usize = 64;
 
 /// For how many units an idle queue keeps room: 24 bytes each.
 const MAX_IDLE_WAITING: usize = 1024;

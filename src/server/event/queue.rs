@@ -154,8 +154,8 @@ impl EventQueue {
         }
     }
 
-    /// Moves units into `out`, from its first byte on, up to a unit that does not fit or is fenced off from one that
-    /// was taken by this drain.
+    /// Moves units into `out`, from its first byte on, up to a unit that does not fit, is fenced off from one that was
+    /// taken by this drain, or would make more than [`BATCH_BYTES`] of several.
     pub(crate) fn drain(&self, out: &mut [u8]) -> Drained {
         self.release(mem::take(&mut *lock(&self.ended)));
         let mut written = 0;
@@ -166,6 +166,9 @@ impl EventQueue {
         while let Some(unit) = state.backlog.first()
             && unit.fence <= drained_before
         {
+            if written > 0 && written + unit.len > BATCH_BYTES {
+                break;
+            }
             let Some(target) = out.get_mut(written..).and_then(|rest| rest.get_mut(..unit.len))
             else {
                 if written == 0 {
@@ -257,6 +260,10 @@ impl EventQueue {
         }
     }
 }
+
+/// What JavaScript is given at one time, unless a single unit is longer. Listeners are called for all of a batch before timers
+/// and other I/O have their turn, so a batch must not hold many reads, while its cost is nothing beside some hundred messages.
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// JavaScript that has not come for so long is busy with something else than events: a busy but healthy loop takes
 /// some milliseconds, and no sensible `pingTimeout` is much shorter.

@@ -124,6 +124,8 @@ impl Shard {
                 ShardMessage::LinkGone(link) => self.drop_link(&link),
                 ShardMessage::Barrier(done) => barriers.push(done),
                 ShardMessage::Waiting(query) => queries.push(query),
+                #[cfg(feature = "fault-injection")]
+                ShardMessage::Fail(slot) => self.fail(slot),
                 ShardMessage::Stop => return (false, None),
             }
         }
@@ -144,7 +146,8 @@ impl Shard {
             // Who asked may have given up waiting.
             let _ = done.send(());
         }
-        let deadline = self.timers.next_deadline();
+        let deadlines = [self.timers.next_deadline(), self.heap_review.at(self.now)];
+        let deadline = deadlines.into_iter().flatten().min();
         self.sleeping_until = deadline.unwrap_or(u64::MAX);
         (true, deadline)
     }

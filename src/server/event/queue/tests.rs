@@ -1,12 +1,13 @@
 //! When the queue rings, what a drain takes, and that no thread is left waiting.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use super::{Drained, EventQueue};
+use super::{BATCH_BYTES, Drained, EventQueue};
 use crate::engine::CloseReason;
 use crate::server::event::deferred;
 use crate::server::record::Records;
@@ -95,6 +96,70 @@ fn only_whole_units_are_taken_and_who_has_no_room_is_told() {
     assert_eq!(bench.rings(), 1, "who was told that there is more comes back unrung");
     assert_eq!(bench.drain(), (vec![1, 1], false));
     assert_eq!((bench.queue.drained(), bench.queue.undrained_bytes()), (3, 0));
+}
+
+#[test]
+fn a_message_that_was_inflated_has_a_drain_of_its_own() {
+    let bench = Bench::new();
+    let mut writer = bench.queue.writer();
+    let before = bench.message(1);
+    assert_eq!(writer.begin_turn(before), before);
+    writer.text(1, "inflated");
+    writer.text(1, "as it came");
+    let second = writer.begin_turn(before);
+    assert_eq!(second, before + 1);
+    writer.text(1, "inflated");
+    writer.finish();
+    bench.message(2);
+    assert_eq!(bench.drain(), (vec![1], true));
+    assert_eq!(bench.drain(), (vec![1, 1], true));
+    assert_eq!(bench.drain(), (vec![1, 1], false));
+    let mut writer = bench.queue.writer();
+    writer.begin_turn(second);
+    writer.text(1, "with nothing before it");
+    writer.finish();
+    bench.message(2);
+    assert_eq!(bench.drain(), (vec![1, 1], false));
+}
+
+#[test]
+fn a_flood_of_inflated_messages_holds_nobody_up_for_more_turns_than_may_wait() {
+    let bench = Bench::new();
+    let mut writer = bench.queue.writer();
+    let mut last_message = 0;
+    for _ in 0..10_000 {
+        last_message = writer.begin_turn(last_message);
+        writer.text(1, "inflated");
+    }
+    writer.finish();
+    bench.message(2);
+    let drains = iter::from_fn(|| {
+        let (kinds, _) = bench.drain();
+        (!kinds.is_empty()).then_some(kinds.len())
+    });
+    let counts: Vec<usize> = drains.collect();
+    assert_eq!(counts.iter().sum::<usize>(), 10_001);
+    // The last of them are as many as a batch holds.
+    assert!(counts.len() < 80, "{}", counts.len());
+    assert!(counts.iter().take(64).all(|count| *count == 1));
+    assert_eq!(bench.message(1), 10_002);
+    assert_eq!(bench.drain(), (vec![1], false));
+}
+
+#[test]
+fn a_batch_ends_before_it_is_long_but_always_has_a_unit() {
+    let bench = Bench::new();
+    let read_of = |bytes: usize| {
+        let mut writer = bench.queue.writer();
+        writer.binary(1, &vec![7; bytes]);
+        writer.finish();
+    };
+    for bytes in [BATCH_BYTES / 2, BATCH_BYTES / 2 - 64, BATCH_BYTES * 2, 1, 1] {
+        read_of(bytes);
+    }
+    assert_eq!(bench.drain(), (vec![1, 1], true));
+    assert_eq!(bench.drain(), (vec![1], true));
+    assert_eq!(bench.drain(), (vec![1, 1], false));
 }
 
 #[test]
