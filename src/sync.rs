@@ -33,3 +33,16 @@ macro_rules! local {
 }
 #[cfg(all(test, sio_loom))]
 pub(crate) use local as thread_local;
+
+/// The time.
+#[cfg(not(all(test, sio_loom)))]
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// The time, which stands still: each run of a model has to do the same.
+#[cfg(all(test, sio_loom))]
+pub(crate) fn now() -> std::time::Instant {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    *START.get_or_init(std::time::Instant::now)
+}

@@ -14,6 +14,7 @@ use crate::server::event::{Ended, Unit, UnitWriter, deferred};
 use crate::server::record::Records;
 use crate::server::slots::Slots;
 use crate::server::tally::Delays;
+use crate::sync;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify};
 
@@ -127,7 +128,7 @@ impl EventQueue {
 
     /// The last moment at which JavaScript was known to be blocked: now, or when it came back.
     pub(crate) fn blocked_at(&self) -> Option<Instant> {
-        let (state, now) = (lock(&self.state), Instant::now());
+        let (state, now) = (lock(&self.state), sync::now());
         if state.is_blocked(now) { Some(now) } else { state.unblocked_at }
     }
 
@@ -182,7 +183,7 @@ impl EventQueue {
         }
         let more = state.backlog.first().is_some();
         state.is_scheduled = more;
-        let now = Instant::now();
+        let now = sync::now();
         if state.is_blocked(now) {
             state.unblocked_at = Some(now);
         }
@@ -226,7 +227,7 @@ impl EventQueue {
         let number = state.backlog.append(unit);
         let must_ring = !mem::replace(&mut state.is_scheduled, true);
         if must_ring {
-            state.called_at = Some(Instant::now());
+            state.called_at = Some(sync::now());
         }
         self.publish(&state);
         drop(state);
