@@ -102,6 +102,8 @@ impl Events for Log {
 
     fn frame(&mut self, _: u32, _: Opcode, _: &[u8]) {}
 
+    fn inflated(&mut self) {}
+
     fn release(&mut self, conn: u32, websocket: WebSocket) {
         self.released.push((conn, websocket));
     }
