@@ -27,3 +27,4 @@ pub mod config;
 pub mod engine;
 pub mod hub;
 pub mod server;
+mod sync;

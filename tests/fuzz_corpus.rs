@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/session/mod.rs"]
+mod session;
 #[path = "../fuzz/upgrade.rs"]
 mod upgrade;
 
@@ -54,6 +56,36 @@ fn opening_handshakes() {
 #[test]
 fn upgrades() {
     replay("upgrade", upgrade::upgrade, MANY);
+}
+
+#[test]
+fn sessions_beside_their_model() {
+    replay("session", session::session, MANY);
+}
+
+#[test]
+fn sessions_of_random_steps_beside_their_model() {
+    let mut random = Random::of_run();
+    for round in 0..MANY {
+        let script = random_script(&mut random);
+        assert!(
+            catch_unwind(|| session::session(&script)).is_ok(),
+            "script {round} fails: {script:02x?}"
+        );
+    }
+}
+
+/// Sixty steps, few of which end a session or a candidate.
+fn random_script(random: &mut Random) -> Vec<u8> {
+    let mut script = vec![random.byte() & random.byte()];
+    for _ in 0..60 {
+        let mut action = random.below(session::ACTIONS);
+        if session::MAY_END.contains(&action) && random.below(8) > 0 {
+            action = random.below(session::ACTIONS / 2);
+        }
+        script.extend([u8::try_from(action).unwrap(), random.byte()]);
+    }
+    script
 }
 
 /// Runs a target's check on each of its seeds and on mutations of it, and names the seed that fails.

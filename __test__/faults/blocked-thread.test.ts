@@ -45,9 +45,12 @@ async function block(
   const begun = once(client, "before");
   let isOver = false;
   const done = within(client.emitWithAck("block", BLOCK_MS), "the block did not end", AFTER_MS);
-  done.then(() => {
-    isOver = true;
-  });
+  done.then(
+    () => {
+      isOver = true;
+    },
+    () => {}, // whoever waits for it hears of it
+  );
   await begun;
   return { isOver: () => isOver, done };
 }

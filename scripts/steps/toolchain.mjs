@@ -49,6 +49,12 @@ export async function requireRust() {
   }
 }
 
+/** The target that rustc compiles for when none is named. */
+export async function hostOfRust() {
+  const { output } = await run("rustc", ["-vV"], { stdout: "keep", stderr: "keep" });
+  return /^host: (.+)$/m.exec(output)[1];
+}
+
 /** Compares dotted versions number by number; a part that is not given counts as 0. */
 function isOlder(found, wanted) {
   const foundParts = found.split(".").map(Number);

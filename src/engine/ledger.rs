@@ -4,9 +4,10 @@
 //! nothing here; and a frame that many sessions share from its making to its end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The bytes of one owner's outboxes, or of the whole process.
 #[derive(Debug)]
@@ -212,5 +213,33 @@ mod tests {
         held.excuse(350);
         held.excuse(10);
         assert_eq!(held.drained_at(), 350);
+    }
+}
+
+#[cfg(all(test, sio_loom))]
+mod models {
+    use std::sync::Arc;
+
+    use super::{Held, Ledger};
+    use crate::sync::thread;
+
+    #[test]
+    fn what_several_shards_count_comes_to_nothing_when_nothing_waits() {
+        loom::model(|| {
+            let whole = Arc::<Ledger>::default();
+            let ledger = Ledger::part_of(&whole);
+            let shared = ledger.share(vec![0; 100].into());
+            let (here, there) = (Arc::clone(&ledger), shared.clone());
+            let other = thread::spawn(move || {
+                let mut held = Held::new(&here, 10, 0);
+                held.add(7);
+                drop(there);
+                held.subtract(10);
+            });
+            drop(shared);
+            drop(Held::new(&ledger, 5, 0));
+            other.join().unwrap();
+            assert_eq!((ledger.bytes(), whole.bytes()), (0, 0));
+        });
     }
 }

@@ -1,9 +1,9 @@
 //! What the core holds at a moment, over all links and shards of the process, for tests and for whoever watches it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::Ledger;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The counters as read at one moment; taken one by one, so their sum may be off by what changed meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod bridges;
 mod ceiling;
 mod contain;
 mod frames;
+mod inbox;
 mod inline;
 mod pause;
 mod pieces;
@@ -22,15 +23,11 @@ mod streams;
 mod waiting;
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::mpsc;
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::engine::Registry;
@@ -49,7 +46,10 @@ use crate::server::step::StepEvents;
 use crate::server::tally::Tally;
 use crate::server::timers::Timer;
 use crate::server::timers::Timers;
+use crate::sync::Mutex;
+use crate::sync::MutexGuard;
 
+pub(crate) use inbox::Inbox;
 pub(crate) use inline::Inline;
 pub(super) use run::start;
 pub(crate) use waiting::WaitingQuery;
@@ -78,74 +78,6 @@ pub(crate) enum ShardMessage {
     Fail(u32),
     /// Ends the thread, with all that lives on it.
     Stop,
-}
-
-/// Where a shard finds what there is to do.
-///
-/// It has no bound: JavaScript never waits for a shard, as it never waits for a socket, and what it sends in a turn is
-/// its own affair.
-#[derive(Default)]
-pub(crate) struct Inbox {
-    /// Whose inbox it is. Locked for one round of the shard's thread, or for a little that another thread does itself.
-    /// Lock order: shard, then messages.
-    shard: OnceLock<Weak<Mutex<Shard>>>,
-    /// Locked to append one, or to take all.
-    messages: Mutex<Vec<ShardMessage>>,
-    /// The conns of streams to be served. Filled and emptied on the shard's own thread.
-    ready_streams: Mutex<Vec<u32>>,
-    /// Told when the first one of either comes.
-    arrival: Notify,
-}
-
-impl Inbox {
-    /// Appends a message and wakes the shard.
-    pub(crate) fn send(&self, message: ShardMessage) {
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        messages.push(message);
-        if messages.len() == 1 {
-            drop(messages);
-            self.arrival.notify_one();
-        }
-    }
-
-    /// The shard has begun.
-    fn is_of(&self, shard: &Arc<Mutex<Shard>>) {
-        // A shard begins once; a second one of this number would be a fault of ours, and be served by its thread alone.
-        let _ = self.shard.set(Arc::downgrade(shard));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    /// Moves all messages into `into`, which is empty.
-    pub(super) fn take(&self, into: &mut Vec<ShardMessage>) {
-        std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), into);
-    }
-
-    /// Notes that a stream is to be served, and wakes the shard.
-    #[cfg(unix)]
-    fn stream_is_ready(&self, conn: u32) {
-        let mut ready = self.ready_streams();
-        ready.push(conn);
-        if ready.len() == 1 {
-            drop(ready);
-            self.arrival.notify_one();
-        }
-    }
-
-    /// Moves the conns of all streams that are to be served into `into`, which is empty.
-    fn take_ready_streams(&self, into: &mut Vec<u32>) {
-        std::mem::swap(&mut *self.ready_streams(), into);
-    }
-
-    fn has_ready_streams(&self) -> bool {
-        !self.ready_streams().is_empty()
-    }
-
-    fn ready_streams(&self) -> MutexGuard<'_, Vec<u32>> {
-        self.ready_streams.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The state of one shard.
@@ -354,7 +286,7 @@ impl Shard {
             && let Some(inbox) = self.inboxes.get(self.index as usize)
         {
             self.sleeping_until = deadline;
-            inbox.arrival.notify_one();
+            inbox.call();
         }
     }
 }

@@ -3,8 +3,10 @@
 //! JavaScript reserves them synchronously, on any of its threads. A slot or conn is free again once JavaScript has
 //! dispatched the event that ends it (`event` does that), so while one side can name it, it means the same on the other.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// The numbers in use, of all links.
 #[derive(Debug, Default)]

@@ -4,8 +4,9 @@
 //! loaded and stored, which costs no more than a field that nobody else can read.
 
 use std::iter::Sum;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The numbers of one link on one shard.
 ///
@@ -230,5 +231,31 @@ mod tests {
         assert_eq!(sizes(&[3, 1, 2], 4), (1, 3, 3, 6));
         assert_eq!(sizes(&[1, 2], 1), (1, 2, 2, 3), "a session may just have gone");
         assert_eq!(sizes(&[u32::MAX; 2], 2).3, 2 * u64::from(u32::MAX));
+    }
+}
+
+#[cfg(all(test, sio_loom))]
+mod models {
+    use std::sync::Arc;
+
+    use super::Count;
+    use crate::sync::{Mutex, thread};
+
+    #[test]
+    fn who_has_the_shard_locked_loses_no_count_of_another_thread() {
+        loom::model(|| {
+            let counted = Arc::new((Mutex::new(()), Count::default()));
+            let others = Arc::clone(&counted);
+            let other = thread::spawn(move || {
+                let _shard = others.0.lock().unwrap();
+                others.1.add(2);
+            });
+            let shard = counted.0.lock().unwrap();
+            counted.1.add(3);
+            drop(shard);
+            assert!([3, 5].contains(&counted.1.read()));
+            other.join().unwrap();
+            assert_eq!(counted.1.read(), 5);
+        });
     }
 }

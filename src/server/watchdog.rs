@@ -6,9 +6,11 @@
 
 use std::io;
 use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::sync;
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 
 /// Watches until it is dropped.
 pub struct Watchdog {
@@ -41,7 +43,7 @@ impl Watchdog {
         report: impl Fn(Duration) + Send + 'static,
     ) -> io::Result<Self> {
         let state = State {
-            last_sign: Instant::now(),
+            last_sign: sync::now(),
             silence: Duration::ZERO,
             is_reported: false,
             is_over: false,
@@ -57,7 +59,7 @@ impl Watchdog {
     /// Gives a sign of life. Returns how long there was none, if that was reported.
     pub fn sign(&self) -> Option<Duration> {
         let mut state = self.shared.lock();
-        let now = Instant::now();
+        let now = sync::now();
         let silence = now.duration_since(state.last_sign);
         state.last_sign = now;
         state.silence = Duration::ZERO;
@@ -75,12 +77,12 @@ impl Drop for Watchdog {
 impl Shared {
     fn watch(&self, stalled_after: Duration, report: impl Fn(Duration)) {
         let look_every = (stalled_after / LOOKS).max(Duration::from_millis(1));
-        let mut looked_at = Instant::now();
+        let mut looked_at = sync::now();
         let mut state = self.lock();
         while !state.is_over {
             let waited = self.over.wait_timeout(state, look_every);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            let now = Instant::now();
+            let now = sync::now();
             // A process that was stopped, or a machine that slept, must not be taken for a busy loop: what passed while this
             // thread did not run either counts as one look.
             let since = looked_at.max(state.last_sign);
@@ -166,5 +168,22 @@ mod tests {
                 .unwrap();
         drop(watchdog);
         assert_eq!(reports.recv_timeout(LIMIT), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+}
+
+#[cfg(all(test, sio_loom))]
+mod models {
+    use std::time::Duration;
+
+    use super::Watchdog;
+
+    /// A thread that sleeps for ever is a fault to loom, whose clock stands still.
+    #[test]
+    fn a_watchdog_that_is_dropped_at_any_moment_ends_its_thread() {
+        loom::model(|| {
+            let watchdog = Watchdog::new(Duration::from_secs(3_600), |_| {}).unwrap();
+            watchdog.sign();
+            drop(watchdog);
+        });
     }
 }

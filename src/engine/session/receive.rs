@@ -36,11 +36,10 @@ impl Session {
         }
     }
 
-    /// What the stream brings behind the end is nobody's, but for the peer's part in the closing handshake.
+    /// What the transport's stream brings behind the end is nobody's.
     fn drop_input(&mut self, input: &mut Input<'_>, events: &mut impl Events) {
         if let Transport::WebSocket(websocket) = &mut self.transport {
-            websocket.part();
-            while !matches!(websocket.receive(input, events), Received::Nothing) {}
+            websocket.part_with(input, events);
         }
     }
 
@@ -124,13 +123,20 @@ impl Session {
                     if let Some(conn) = upgrade.websocket.conn() {
                         events.upgrading(self.slot, conn);
                     }
+                    if upgrade.is_over(now) {
+                        upgrade.websocket.part_with(input, events);
+                    }
                     self.tick_upgrade(now, events);
                 }
-                Step::Failed(failure) => self.fail_upgrade(failure, now, events),
+                Step::Failed(failure) => {
+                    upgrade.websocket.part_with(input, events);
+                    self.fail_upgrade(failure, now, events);
+                }
                 Step::Switch => {
                     self.switch(now, events);
                     // The client that paused its polling for the upgrade gets what was sent before the close this way.
                     if self.state != State::Open {
+                        self.drop_input(input, events);
                         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
                     }
                 }

@@ -265,6 +265,13 @@ impl WebSocket {
         }
     }
 
+    /// The same in the middle of `input`, of which nothing is listened to but the peer's part in the closing handshake: a peer that
+    /// has sent its close frame already would else wait for the end of its stream until the handshake has had its time.
+    pub(in crate::engine) fn part_with(&mut self, input: &mut Input<'_>, events: &mut impl Events) {
+        self.part();
+        while !matches!(self.receive(input, events), Received::Nothing) {}
+    }
+
     /// Says our last: the close frame that was held back, or an empty one, unless that has been done.
     pub fn close(&mut self, now: u64) {
         if let Phase::Parting(farewell) = &mut self.phase {

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
 use crate::server::event::EventQueue;
+use crate::sync::thread_local;
 
 thread_local! {
     /// What this thread has to ring; none if it does not defer.
@@ -23,15 +24,15 @@ struct Unrung {
 
 /// From now on this thread rings when [`ring_all`] is called.
 pub(in crate::server) fn begin() {
-    UNRUNG.set(Some(Unrung::default()));
+    UNRUNG.with(|unrung| unrung.replace(Some(Unrung::default())));
 }
 
 /// Runs something on the thread that `queue` would wake. Returns whether it would have been, so that this thread has to
 /// drain the queue by itself.
 pub(in crate::server) fn without_ringing(queue: &EventQueue, run: impl FnOnce()) -> bool {
-    let before = UNRUNG.replace(Some(Unrung::default()));
+    let before = UNRUNG.with(|unrung| unrung.replace(Some(Unrung::default())));
     run();
-    let unrung = UNRUNG.replace(before).unwrap_or_default();
+    let unrung = UNRUNG.with(|unrung| unrung.replace(before)).unwrap_or_default();
     let mut is_due = false;
     for other in unrung.queues.iter().filter_map(Weak::upgrade) {
         if std::ptr::eq(Arc::as_ptr(&other), queue) {
@@ -45,7 +46,8 @@ pub(in crate::server) fn without_ringing(queue: &EventQueue, run: impl FnOnce())
 
 /// Rings what is due.
 pub(in crate::server) fn ring_all() {
-    let due = UNRUNG.with_borrow_mut(|unrung| {
+    let due = UNRUNG.with(|unrung| {
+        let mut unrung = unrung.borrow_mut();
         let unrung = unrung.as_mut()?;
         unrung.units = 0;
         Some(std::mem::take(&mut unrung.queues))
@@ -57,8 +59,9 @@ pub(in crate::server) fn ring_all() {
 
 /// A unit was appended; `to_ring` is its queue, if that has to be rung. False if this thread does not defer.
 pub(super) fn appended(to_ring: Option<&Weak<EventQueue>>) -> bool {
-    let (is_deferred, is_overdue) = UNRUNG.with_borrow_mut(|unrung| {
-        let Some(unrung) = unrung else { return (false, false) };
+    let (is_deferred, is_overdue) = UNRUNG.with(|unrung| {
+        let mut unrung = unrung.borrow_mut();
+        let Some(unrung) = unrung.as_mut() else { return (false, false) };
         unrung.queues.extend(to_ring.cloned());
         unrung.units += 1;
         (true, unrung.units >= MAX_UNRUNG_UNITS)

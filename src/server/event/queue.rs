@@ -6,17 +6,17 @@
 
 use std::mem;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
 
 use crate::server::event::backlog::Backlog;
 use crate::server::event::{Ended, Unit, UnitWriter, deferred};
 use crate::server::record::Records;
 use crate::server::slots::Slots;
 use crate::server::tally::Delays;
+use crate::sync;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// Rings the doorbell of a link; called on the threads of the shards, and must not wait for anything.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -128,7 +128,7 @@ impl EventQueue {
 
     /// The last moment at which JavaScript was known to be blocked: now, or when it came back.
     pub(crate) fn blocked_at(&self) -> Option<Instant> {
-        let (state, now) = (lock(&self.state), Instant::now());
+        let (state, now) = (lock(&self.state), sync::now());
         if state.is_blocked(now) { Some(now) } else { state.unblocked_at }
     }
 
@@ -183,7 +183,7 @@ impl EventQueue {
         }
         let more = state.backlog.first().is_some();
         state.is_scheduled = more;
-        let now = Instant::now();
+        let now = sync::now();
         if state.is_blocked(now) {
             state.unblocked_at = Some(now);
         }
@@ -227,7 +227,7 @@ impl EventQueue {
         let number = state.backlog.append(unit);
         let must_ring = !mem::replace(&mut state.is_scheduled, true);
         if must_ring {
-            state.called_at = Some(Instant::now());
+            state.called_at = Some(sync::now());
         }
         self.publish(&state);
         drop(state);
@@ -279,5 +279,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(all(test, sio_loom))]
+mod models;
 #[cfg(test)]
 mod tests;

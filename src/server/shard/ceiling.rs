@@ -21,7 +21,7 @@ impl Shard {
             self.next_review = self.now.saturating_add(REVIEW_MS);
             for (index, inbox) in self.inboxes.iter().enumerate() {
                 if index != self.index as usize {
-                    inbox.arrival.notify_one();
+                    inbox.call();
                 }
             }
         }

@@ -6,8 +6,6 @@
 //! is the smaller cost, and the JavaScript thread has better things to do than to write.
 
 use std::sync::Arc;
-use std::sync::TryLockError;
-use std::sync::Weak;
 
 use crate::server::command::Command;
 use crate::server::command::Commands;
@@ -59,17 +57,8 @@ impl Inbox {
     }
 
     pub(super) fn inline(&self, link: &Arc<Link>, run: impl FnOnce(&mut Shard) -> bool) -> Inline {
-        let Some(shard) = self.shard.get().and_then(Weak::upgrade) else {
-            return Inline::NotDone;
-        };
-        let mut guard = match shard.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Inline::NotDone,
-        };
-        if !self.is_empty() {
-            return Inline::NotDone;
-        }
+        let Some(shard) = self.shard() else { return Inline::NotDone };
+        let Some(mut guard) = self.lock_if_idle(&shard) else { return Inline::NotDone };
         let runtime = guard.runtime.clone();
         let _entered = runtime.enter();
         let mut is_done = false;

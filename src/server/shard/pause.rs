@@ -4,7 +4,6 @@
 //! A task waits for that, one for each paused stream, and ends with it.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use tokio::task;
 
@@ -14,6 +13,7 @@ use crate::server::link::Link;
 use crate::server::shard::Shard;
 use crate::server::shard::link_of;
 use crate::server::shard::lock;
+use crate::sync::Mutex;
 
 struct Pause {
     link: Arc<Link>,

@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::Weak;
 use std::sync::mpsc;
 use std::thread;
@@ -26,6 +25,7 @@ use crate::server::shard::Shard;
 use crate::server::shard::ShardMessage;
 use crate::server::shard::lock;
 use crate::server::slots::Slots;
+use crate::sync::Mutex;
 
 /// Starts the thread of the shard whose inbox is number `index`.
 pub(in crate::server) fn start(
@@ -88,7 +88,7 @@ pub(super) async fn run(index: u32, inboxes: Arc<[Inbox]>, slots: Arc<Slots>, ga
             sleep.as_mut().reset(deadline);
         }
         tokio::select! {
-            () = inbox.arrival.notified() => {}
+            () = inbox.called() => {}
             () = sleep.as_mut(), if deadline.is_some() => {}
         }
     }

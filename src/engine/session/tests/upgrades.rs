@@ -84,6 +84,23 @@ fn an_upgrade_that_takes_too_long_or_ends_fails() {
 }
 
 #[test]
+fn a_close_frame_in_the_same_read_as_what_ends_a_candidate_is_not_lost() {
+    let close = frame(Opcode::Close, &[]);
+    let unexpected = Bench::upgrading();
+    let mut late = Bench::upgrading();
+    late.now = 700;
+    let mut closing = Bench::upgrading();
+    closing.send("last words");
+    closing.close(false);
+    for (mut bench, last) in [(unexpected, "4a"), (late, "2probe"), (closing, "5")] {
+        bench.receive(CANDIDATE, &[text(last), close.clone()]);
+        let (conn, websocket) = &mut bench.told.released[0];
+        while websocket.outbox.pop().is_some() {}
+        assert!(*conn == CANDIDATE && websocket.is_fin_due(), "{last}: it waits for the client");
+    }
+}
+
+#[test]
 fn there_is_one_candidate_at_a_time() {
     let mut bench = Bench::upgrading();
     assert!(!bench.session.attach_candidate(9, Bytes::new(), bench.now));
