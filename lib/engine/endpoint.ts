@@ -48,6 +48,11 @@ export function peerEnd(socket: NetSocket | undefined): Endpoint {
   return { address: address && texts.intern(address), port: socket?.remotePort };
 }
 
+/** Has Node ask for the peer while it can be asked for; Node keeps the answer for the time after the connection. */
+export function rememberPeer(socket: NetSocket | undefined): void {
+  void socket?.remoteAddress;
+}
+
 /** Our own end, as Node tells it. Shared. */
 export function localEnd(socket: OpenSocket): NodeAddress {
   const packed = localOf(socket._handle?.fd ?? -1);

@@ -8,6 +8,7 @@ import debugModule from "debug";
 import { Role } from "../link";
 import { throwApart } from "../throw-apart";
 import { type Carrier, carry, isAlive } from "./carrier";
+import { rememberPeer } from "./endpoint";
 import { abortHandshake, ERRORS, type ErrorCallback } from "./errors";
 import {
   appendHeaders,
@@ -165,6 +166,7 @@ function openPollingSession(
   id: string,
   transport: PollingTransport,
 ): Socket {
+  rememberPeer(req.socket); // the connection of a request is often gone long before its session is
   const session = new Socket(id, server, req, protocolOf(req));
   session[inEngine.open](transport);
   internHeaders(req);
@@ -188,6 +190,7 @@ function openWebSocketSession(request: UpgradeRequest, id: string): Socket | und
   if (carrier instanceof UnseenSocket) {
     session[inEngine.hideRequest](new DeferredRequest(req, carrier));
   } else {
+    rememberPeer(req.socket);
     internHeaders(req);
     lendWebSocket(req, session);
   }

@@ -7,6 +7,7 @@
 import type { Duplex } from "node:stream";
 import debugModule from "debug";
 import { Role } from "../link";
+import { rememberPeer } from "./endpoint";
 import { ERRORS } from "./errors";
 import { appendHeaders } from "./handshake";
 import * as inEngine from "./in-engine";
@@ -109,6 +110,7 @@ function takeWebSocket(
   (req as AnsweredRequest).websocket = websocket;
   if (!sid) {
     openWith(req, (id) => {
+      rememberPeer(req.socket);
       const session = new Socket(id, server, req, protocolOf(req));
       debug('handshaking client "%s"', id);
       let handshake = "";
