@@ -61,6 +61,28 @@ describeBoth("engine headers", (implementation) => {
     expect([headers["set-cookie"], headers["x-kept"]]).toEqual([["c=3"], "1"]);
   });
 
+  it("a transport's listener of headers that is set in connection comes behind the server's, a prepended one before it", async () => {
+    const { engine, port } = await startWith(implementation, {});
+    const told: string[] = [];
+    engine.on("headers", (headers: Headers) => {
+      told.push("server");
+      headers["x-told"] = "server";
+    });
+    engine.on("connection", ({ transport }: any) => {
+      transport.on("headers", (headers: Headers, req: { method: string }) => {
+        told.push(`behind ${req.method} ${headers["x-told"]}`);
+        headers["x-told"] = "behind";
+      });
+      transport.prependListener("headers", (headers: Headers) => {
+        told.push(`before ${headers["x-told"]}`);
+      });
+    });
+    const peer = await PollingPeer.open(port);
+    const { headers } = await peer.post("4hi");
+    expect(headers["x-told"]).toBe("behind");
+    expect(told).toEqual(["server", "before undefined", "server", "behind POST server"]);
+  });
+
   it("the way of a client that upgrades gives one initial_headers and at least three headers", async () => {
     const running = await startServer(implementation);
     const counts = { initial_headers: 0, headers: 0 };

@@ -288,4 +288,21 @@ describeBoth("engine subclass", (implementation) => {
     await openBoth(port);
     expect(calls).toEqual(["request GET", "upgrade 0"]);
   });
+
+  it("listeners that createTransport has set come before the engine's, and hear every packet", async () => {
+    const told: string[] = [];
+    class Own extends Base {
+      createTransport(name: string, req: unknown): any {
+        const transport = super.createTransport(name, req);
+        transport.on("headers", () => told.push("transport"));
+        transport.on("packet", ({ data }: { data: string }) => told.push(data));
+        return transport;
+      }
+    }
+    const { engine, port } = await start(Own);
+    engine.on("headers", () => told.push("server"));
+    const peer = await PollingPeer.open(port, { path: PATH });
+    await peer.post("4hi");
+    expect(told).toEqual(["transport", "server", "hi", "transport", "server"]);
+  });
 });

@@ -9,10 +9,11 @@ import { serialize } from "cookie";
 import debugModule from "debug";
 import { preferredEncoding } from "../accept-encoding";
 import { responses } from "../response-queue";
+import * as inTransport from "./in-transport";
 import { hasListeners } from "./lazy-emitter";
 import type { CookieOptions } from "./options";
+import type { PollingTransport } from "./polling";
 import { type EngineRequest, headerOf } from "./request";
-import type { Session } from "./session";
 import type { HeaderTable } from "./upgrade-response";
 
 const debug = debugModule("engine:polling");
@@ -22,16 +23,16 @@ const COMPRESSORS = { gzip: createGzip, deflate: createDeflate };
 const ENCODINGS = ["gzip", "deflate"] as const;
 
 /** Answers a POST whose packets were delivered. */
-export function acknowledge(session: Session, req: EngineRequest, res: ServerResponse): void {
+export function acknowledge(transport: PollingTransport, req: EngineRequest, res: ServerResponse): void {
   // text/html keeps some old user agents from offering the answer as a download.
   const headers: HeaderTable = { "Content-Type": "text/html", "Content-Length": "2" };
-  res.writeHead(200, completeHeaders(session, req, headers));
+  res.writeHead(200, completeHeaders(transport, req, headers));
   responses.end(res, "ok");
 }
 
 /** Answers a parked GET, compressed as `compression` says, the option or false; `done` is called once when the answer was given to Node (compressed: when it has left, or cannot any more). */
 export function respond(
-  session: Session,
+  transport: PollingTransport,
   req: EngineRequest,
   res: ServerResponse,
   body: string | Buffer,
@@ -44,12 +45,12 @@ export function respond(
   const encoding = encodingFor(compression, req, bytes);
   if (encoding !== undefined) {
     headers["Content-Encoding"] = encoding;
-    res.writeHead(200, completeHeaders(session, req, headers));
+    res.writeHead(200, completeHeaders(transport, req, headers));
     compressInto(res, encoding, compression, body, done);
     return;
   }
   headers["Content-Length"] = bytes;
-  res.writeHead(200, completeHeaders(session, req, headers));
+  res.writeHead(200, completeHeaders(transport, req, headers));
   res.end(body);
   done();
 }
@@ -97,20 +98,27 @@ function compressInto(
 
 /** The headers every successful answer ends with, and the events that may add more. */
 function completeHeaders(
-  session: Session,
+  transport: PollingTransport,
   req: EngineRequest,
   headers: HeaderTable,
 ): Record<string, any> {
-  const { server } = session;
   const agent = headerOf(req, "user-agent");
   if (agent !== undefined && (agent.includes(";MSIE") || agent.includes("Trident/"))) {
     headers["X-XSS-Protection"] = "0"; // Internet Explorer warns of the payload otherwise
   }
   headers["cache-control"] = "no-store";
-  const { transport } = session;
-  if (hasListeners(transport)) {
-    transport.emit("headers", headers, req);
+  if (hasListeners(transport) && transport.listenerCount("headers") > 0) {
+    transport.emit("headers", headers, req); // the engine is among the listeners
+  } else {
+    tellEngine.call(transport, headers, req);
   }
+  return headers;
+}
+
+/** The engine's own listener of a transport's `headers`; put on those alone that have others, which run before or after it. */
+export function tellEngine(this: PollingTransport, headers: HeaderTable, req: EngineRequest): void {
+  const { [inTransport.session]: session } = this;
+  const { server } = session;
   if (!req._query.sid) {
     if (server.opts.cookie) {
       const cookie = server.opts.cookie as CookieOptions;
@@ -119,5 +127,4 @@ function completeHeaders(
     server.emit("initial_headers", headers, req);
   }
   server.emit("headers", headers, req);
-  return headers;
 }

@@ -11,11 +11,11 @@ import { type DataReceiver, DataRequest } from "./data-request";
 import { transportError } from "./errors";
 import * as inEngine from "./in-engine";
 import * as inTransport from "./in-transport";
-import { hasListeners } from "./lazy-emitter";
+import { hasListeners, LazyEmitter } from "./lazy-emitter";
 import * as log from "./log";
 import { barePayload, type ControlType, deliverPayload, type PacketReceiver } from "./payload";
 import { deliverBinaryPayload, deliverTextPayload } from "./payload-v3";
-import { acknowledge, respond } from "./poll-response";
+import { acknowledge, respond, tellEngine } from "./poll-response";
 import { type EngineRequest, headerOf } from "./request";
 import type { Session } from "./session";
 import { Transport, type TransportState } from "./transports";
@@ -122,6 +122,33 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     this[inTransport.session] = session;
     this.maxHttpBufferSize = opts.maxHttpBufferSize;
     this.httpCompression = opts.httpCompression;
+    if (hasListeners(this)) {
+      this[inTransport.noteEarlyListeners]();
+    }
+  }
+
+  protected override [inTransport.noteListener](event: string | symbol): void {
+    if (this[inTransport.session] === undefined) {
+      return; // set by whoever makes the transport, and noted when it gets its session
+    }
+    super[inTransport.noteListener](event);
+    if (event === "headers" && this.listenerCount("headers") === 0) {
+      this[inTransport.listenAsEngine]();
+    }
+  }
+
+  /** Listeners were set before there was a session. */
+  private [inTransport.noteEarlyListeners](): void {
+    for (const event of this.eventNames()) {
+      super[inTransport.noteListener](event);
+    }
+    if (this.listenerCount("headers") > 0) {
+      this[inTransport.listenAsEngine]();
+    }
+  }
+
+  private [inTransport.listenAsEngine](): void {
+    LazyEmitter.prototype.on.call(this, "headers", tellEngine);
   }
 
   override close(callback?: () => void): void {
@@ -196,7 +223,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     if (this[inTransport.hasReceived] && session.readyState === "open") {
       session[inEngine.commands].received(session[inEngine.slot]);
     }
-    acknowledge(session, request.req, request.res);
+    acknowledge(this, request.req, request.res);
   }
 
   /** The session survives; the official client closes itself on seeing the status. */
@@ -382,7 +409,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     poll.isAnswered = true;
     const compression = compress ? this.httpCompression : false;
     respond(
-      this[inTransport.session],
+      this,
       poll.req,
       poll.res,
       this[inTransport.bodyOf](payload),

@@ -136,7 +136,6 @@ export abstract class Session extends SessionBase implements SessionSink {
     const { opts, [inEngine.link]: link } = this.server;
     if (polling !== undefined) {
       this[inEngine.current] = polling;
-      polling[inTransport.carry](this);
       polling[inTransport.handshakeContext] = currentContext();
       this[inEngine.setBit](UNANNOUNCED, true);
     }
@@ -153,6 +152,7 @@ export abstract class Session extends SessionBase implements SessionSink {
       upgradeTimeout,
       maxPayload,
     });
+    polling?.[inTransport.carry](this);
     if (opts.outbox !== undefined) {
       const { maxBytes = MAX_OUTBOX_BYTES, policy = "stalled" } = opts.outbox;
       link.commands.budget(this[inEngine.slot], maxBytes, policy);

@@ -29,7 +29,7 @@ export abstract class Transport extends LazyEmitter {
   /** Set when an upgrade has replaced it. */
   discarded = false;
   private [inTransport.isHeldBack] = false;
-  protected [inTransport.session]: Session;
+  [inTransport.session]: Session;
 
   /** @param session the session it carries; a polling transport is made before its own, which it gets when that is opened */
   constructor(session?: Session) {
@@ -105,7 +105,7 @@ export abstract class Transport extends LazyEmitter {
     return super.prependListener(event, listener);
   }
 
-  private [inTransport.noteListener](event: string | symbol): void {
+  protected [inTransport.noteListener](event: string | symbol): void {
     if (event === "packet") {
       this[inTransport.session][inEngine.watchTransport]("packet");
     } else if (event === "drain" || event === "ready") {
