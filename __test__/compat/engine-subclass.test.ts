@@ -2,10 +2,10 @@
 
 import { createServer } from "node:http";
 import { engineModule, type RunningEngine, startEngine } from "../harness/engine-modules";
-import { once } from "../harness/events";
+import { deferred, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { PollingPeer } from "../harness/polling-peer";
-import { exchange, request } from "../harness/raw-http";
+import { exchange, request, startRequest } from "../harness/raw-http";
 import { openingHandshake, RawWebSocket } from "../harness/raw-websocket";
 import { listenOnFreePort } from "../harness/servers";
 
@@ -304,5 +304,56 @@ describeBoth("engine subclass", (implementation) => {
     const peer = await PollingPeer.open(port, { path: PATH });
     await peer.post("4hi");
     expect(told).toEqual(["transport", "server", "hi", "transport", "server"]);
+  });
+
+  it("on polling super.handshake resolves behind the headers and connection", async () => {
+    const told: string[] = [];
+    class Own extends Base {
+      async handshake(...given: unknown[]): Promise<any> {
+        const transport = await super.handshake(...given);
+        told.push(`opened ${transport.name}`);
+        return transport;
+      }
+    }
+    const { engine, port } = await start(Own);
+    for (const event of ["initial_headers", "headers", "connection"]) {
+      engine.on(event, () => told.push(event));
+    }
+    await PollingPeer.open(port, { path: PATH });
+    expect(told).toEqual(["initial_headers", "headers", "connection", "opened polling"]);
+  });
+
+  it("super.handshake rejects with what a listener of the headers throws", async () => {
+    const told = deferred<unknown>();
+    class Own extends Base {
+      async handshake(...given: unknown[]): Promise<any> {
+        try {
+          return await super.handshake(...given);
+        } catch (error) {
+          told.resolve(error);
+        }
+      }
+    }
+    // engine.io keeps a session that nobody can reach until its deadline.
+    const { engine, port } = await start(Own, { pingInterval: 50, pingTimeout: 50 });
+    engine.on("headers", () => {
+      throw new Error("no headers");
+    });
+    startRequest(port, { path: POLLING }).send();
+    expect(await told.promise).toEqual(new Error("no headers"));
+  });
+
+  it("super.handshake resolves for a client that has gone before its answer", async () => {
+    const told = deferred<unknown>();
+    class Own extends Base {
+      async handshake(name: string, req: any, refuse: unknown): Promise<any> {
+        const opened = super.handshake(name, req, refuse);
+        req.socket.destroy();
+        told.resolve((await opened)?.name);
+      }
+    }
+    const { port } = await start(Own);
+    startRequest(port, { path: POLLING }).send();
+    expect(await told.promise).toBe("polling");
   });
 });

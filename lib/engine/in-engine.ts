@@ -60,6 +60,7 @@ export const transportName: unique symbol = Symbol("transportName");
 export const supportsBinary: unique symbol = Symbol("supportsBinary");
 export const open: unique symbol = Symbol("open");
 export const tellOpening: unique symbol = Symbol("tellOpening");
+export const handshakeOver: unique symbol = Symbol("handshakeOver");
 export const openContent: unique symbol = Symbol("openContent");
 export const setCarrier: unique symbol = Symbol("setCarrier");
 export const setCandidate: unique symbol = Symbol("setCandidate");

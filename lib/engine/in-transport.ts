@@ -26,6 +26,7 @@ export const state: unique symbol = Symbol("state");
 export const onClosed: unique symbol = Symbol("onClosed");
 export const noteEarlyListeners: unique symbol = Symbol("noteEarlyListeners");
 export const listenAsEngine: unique symbol = Symbol("listenAsEngine");
+export const onHandshakeOver: unique symbol = Symbol("onHandshakeOver");
 export const polls: unique symbol = Symbol("polls");
 export const hasBacklog: unique symbol = Symbol("hasBacklog");
 export const data: unique symbol = Symbol("data");

@@ -23,7 +23,11 @@ const COMPRESSORS = { gzip: createGzip, deflate: createDeflate };
 const ENCODINGS = ["gzip", "deflate"] as const;
 
 /** Answers a POST whose packets were delivered. */
-export function acknowledge(transport: PollingTransport, req: EngineRequest, res: ServerResponse): void {
+export function acknowledge(
+  transport: PollingTransport,
+  req: EngineRequest,
+  res: ServerResponse,
+): void {
   // text/html keeps some old user agents from offering the answer as a download.
   const headers: HeaderTable = { "Content-Type": "text/html", "Content-Length": "2" };
   res.writeHead(200, completeHeaders(transport, req, headers));

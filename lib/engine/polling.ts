@@ -82,6 +82,8 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   httpCompression: boolean | object | undefined = undefined;
   /** The context of the first request, until `connection` was emitted in it. */
   [inTransport.handshakeContext]: AsyncResource | undefined = undefined;
+  /** Told once that `connection` was emitted or never will be, with what a listener of the headers threw; few ask. */
+  [inTransport.onHandshakeOver]: ((error?: unknown) => void) | undefined = undefined;
   private [inTransport.state]: TransportState = "open";
   /** The callback of {@link PollingTransport.close}. */
   private [inTransport.onClosed]: (() => void) | undefined = undefined;
@@ -345,6 +347,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
     log.logTransport(this, "closed");
     this[inTransport.onClosed]?.();
+    this[inTransport.onHandshakeOver]?.();
     if (!isQuiet) {
       this[inTransport.tellEnd]();
     }
@@ -408,22 +411,15 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     poll.isTaken = true;
     poll.isAnswered = true;
     const compression = compress ? this.httpCompression : false;
-    respond(
-      this,
-      poll.req,
-      poll.res,
-      this[inTransport.bodyOf](payload),
-      compression,
-      () => {
-        poll.release();
-        const index = this[inTransport.polls].indexOf(poll);
-        if (index >= 0) {
-          this[inTransport.polls].splice(index, 1);
-        }
-        log.logResponded(payload);
-        poll.onAnswered?.();
-      },
-    );
+    respond(this, poll.req, poll.res, this[inTransport.bodyOf](payload), compression, () => {
+      poll.release();
+      const index = this[inTransport.polls].indexOf(poll);
+      if (index >= 0) {
+        this[inTransport.polls].splice(index, 1);
+      }
+      log.logResponded(payload);
+      poll.onAnswered?.();
+    });
   }
 
   private [inTransport.waiting](): Poll | undefined {

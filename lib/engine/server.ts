@@ -257,7 +257,7 @@ export class Server extends EventEmitter {
    * Opens the session that a verified request asks for, over WebSocket before the 101 is written. May be replaced, to refuse with
    * `closeConnection(code)`, or to have something done first.
    *
-   * @returns when the session was opened or refused, the transport of the session or undefined
+   * @returns the transport of the session, when it was opened and on polling told of by `connection` too; undefined when it was refused
    */
   protected async handshake(
     transportName: TransportName,
@@ -271,8 +271,12 @@ export class Server extends EventEmitter {
     const session = await openSession(this, req, refuse, () =>
       this.createTransport(transportName, req),
     );
-    // The object for a WebSocket is made when somebody looks, and the engine itself does not.
-    return this[inEngine.isPlain]("handshake") ? undefined : session?.transport;
+    if (session === undefined || this[inEngine.isPlain]("handshake")) {
+      return undefined; // the object for a WebSocket is made when somebody looks, and the engine itself does not
+    }
+    const { transport } = session; // which an upgrade may replace
+    await session[inEngine.handshakeOver]();
+    return transport;
   }
 
   /**

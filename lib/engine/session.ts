@@ -52,6 +52,11 @@ export function tellTransport(transport: Transport | undefined, packet: Packet):
   }
 }
 
+/** An error that no promise of a user's tells. */
+function unhandled(error: unknown): void {
+  void Promise.reject(error);
+}
+
 export abstract class Session extends SessionBase implements SessionSink {
   abstract readonly id: string;
   abstract readonly protocol: 3 | 4;
@@ -174,6 +179,21 @@ export abstract class Session extends SessionBase implements SessionSink {
       this.server.emit("flush", this, [packet]);
       this.server.emit("drain", this);
     }
+  }
+
+  /**
+   * Settles when the handshake of a polling session is over, which takes the answer of the core: it was answered and `connection` emitted, or
+   * neither will be. Undefined for one that is over.
+   */
+  [inEngine.handshakeOver](): Promise<void> | undefined {
+    const { [inEngine.current]: polling } = this;
+    if (!(polling instanceof PollingTransport) || this._readyState !== "open") {
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      polling[inTransport.onHandshakeOver] = (error) =>
+        error === undefined ? resolve() : reject(error);
+    });
   }
 
   private [inEngine.openContent](): string {
@@ -345,12 +365,14 @@ export abstract class Session extends SessionBase implements SessionSink {
       } catch (error) {
         // A listener of the headers: there is no session then, no answer, and the rejection is unhandled, as with engine.io.
         this[inEngine.abandon]();
-        void Promise.reject(error);
+        const { [inTransport.onHandshakeOver]: fail = unhandled } = polling;
+        fail(error);
         return;
       }
       if (this._readyState === "open") {
         this.server[inEngine.announce](this);
       }
+      polling[inTransport.onHandshakeOver]?.();
     });
   }
 
