@@ -326,6 +326,10 @@ describeBoth("engine subclass", (implementation) => {
   it("super.handshake rejects with what a listener of the headers throws", async () => {
     const told = deferred<unknown>();
     class Own extends Base {
+      createTransport(name: string, req: unknown): any {
+        return Object.assign(super.createTransport(name, req), { closeTimeout: 50 });
+      }
+
       async handshake(...given: unknown[]): Promise<any> {
         try {
           return await super.handshake(...given);

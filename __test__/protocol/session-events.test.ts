@@ -245,6 +245,17 @@ describeBoth("session events", (implementation) => {
     ]);
   });
 
+  it("a polling transport that fails while no GET waits closes after its session, when closeTimeout has passed", async () => {
+    const { session } = await startOverPolling(implementation);
+    session.transport.closeTimeout = 20;
+    const log = record(session);
+    session.transport.onError("broken");
+    const ended = ["close transport error: broken (TransportError)", "T error broken"];
+    expect(log).toEqual(ended);
+    await once(session.transport, "close");
+    expect(log).toEqual([...ended, "T close"]);
+  });
+
   it("a close packet over polling is told by the session before the transport", async () => {
     const { session, peer } = await startOverPolling(implementation);
     const log = record(session);

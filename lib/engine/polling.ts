@@ -47,6 +47,8 @@ export class Poll {
   isTaken = false;
   /** The answer was given to Node; while it is compressed the request is still held. */
   isAnswered = false;
+  /** Its client has gone, and the session ends for it. */
+  isAborted = false;
   /** The packet to answer with if the session is forgotten before an answer came. */
   lastWord = CLOSE;
   /** Run when the answer has left. */
@@ -305,12 +307,13 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 
   [inTransport.onPollAborted](poll: Poll): void {
     poll.release();
-    this[inTransport.polls].splice(this[inTransport.polls].indexOf(poll), 1);
     if (!poll.isAnswered) {
+      poll.isAborted = true;
       this[inTransport.session][inEngine.failTransport](
         transportError("poll connection closed prematurely"),
       );
     }
+    this[inTransport.polls].splice(this[inTransport.polls].indexOf(poll), 1);
   }
 
   /** An orderly close begins. Returns whether the session ends now: a GET waits that takes it. */
@@ -338,22 +341,32 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
     this[inTransport.state] = "closed";
     this[inTransport.dropBody]();
+    const isTold = this.discarded || this[inTransport.isWaiting]();
     for (const poll of [...this[inTransport.polls]]) {
       if (poll.isTaken) {
         poll.lastWord = lastWord;
-      } else {
+      } else if (!poll.isAborted) {
         this[inTransport.answer](poll, barePayload(this.protocol, lastWord), false);
       }
     }
     log.logTransport(this, "closed");
     this[inTransport.onClosed]?.();
     this[inTransport.onHandshakeOver]?.();
-    if (!isQuiet) {
+    if (isQuiet) {
+      return;
+    }
+    if (isTold) {
       this[inTransport.tellEnd]();
+    } else if (this.listenerCount("close") > 0) {
+      // engine.io waits for a GET in vain, since the session is unknown by now.
+      setTimeout(() => this[inTransport.tellEnd](), this.closeTimeout).unref();
     }
   }
 
-  /** Tells that the transport is closed: after a close of the session, but before its end by a fault, as with engine.io. */
+  /**
+   * Tells that the transport is closed, as engine.io does: after a close of the session; before its end by a fault if a GET waits that can
+   * be told, else long after it.
+   */
   [inTransport.tellEnd](): void {
     this.emit("close");
   }
