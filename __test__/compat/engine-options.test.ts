@@ -295,4 +295,18 @@ describeBoth("engine options", (implementation) => {
     (io.engine as any).opts.pingInterval = 4_321;
     expect((await new PollingPeer(port).open()).pingInterval).toBe(4_321);
   });
+
+  it("a session is counted off whatever its id, __proto__ too", async () => {
+    const { io, port } = await startServer(implementation);
+    const { engine } = io as any;
+    engine.generateId = () => "__proto__";
+    const connection = once(engine, "connection");
+    const peer = await RawWebSocket.open(port);
+    const [session] = await connection;
+    expect(engine.clientsCount).toBe(1);
+    const close = once(session, "close");
+    peer.stream.destroy();
+    await close;
+    expect(engine.clientsCount).toBe(0);
+  });
 });

@@ -256,6 +256,42 @@ describeBoth("session events", (implementation) => {
     expect(log).toEqual([...ended, "T close"]);
   });
 
+  for (const [transport, start] of [
+    ["polling", startOverPolling],
+    ["websocket", startOverWebSocket],
+  ] as const) {
+    it(`onPacket and onData of the transport are taken for what the client sends over ${transport}`, async () => {
+      const { session } = await start(implementation);
+      const got: unknown[] = [];
+      session.on("data", (data: unknown) => got.push(data));
+      const log = record(session);
+      session.transport.onPacket({ type: "message", data: "a" });
+      session.transport.onData("4b");
+      session.transport.onData("3");
+      expect(got).toEqual(["a", "b"]);
+      const message = ["packet message", "data", "message", "T packet message"];
+      expect(log).toEqual([...message, ...message, "packet pong", "heartbeat", "T packet pong"]);
+    });
+  }
+
+  it("flush of the server tells of an initial packet with the open packet on polling, behind it over websocket", async () => {
+    const { engine, port } = await startBareEngine(implementation, {
+      initialPacket: "welcome",
+    } as never);
+    const flushed: string[][] = [];
+    engine.on("flush", (_session: Session, packets: { type: string; data: string }[]) => {
+      flushed.push(packets.map(({ type, data }) => (type === "message" ? data : type)));
+    });
+    const polling = new PollingPeer(port);
+    expect((await polling.handshake()).text).toMatch(/welcome$/);
+    expect(flushed.splice(0)).toEqual([["open", "welcome"]]);
+    const websocket = await RawWebSocket.open(port);
+    await websocket.expectText(/^0/);
+    await websocket.expectText("4welcome");
+    await eventually(() => flushed.length === 2);
+    expect(flushed).toEqual([["open"], ["welcome"]]);
+  });
+
   it("a close packet over polling is told by the session before the transport", async () => {
     const { session, peer } = await startOverPolling(implementation);
     const log = record(session);

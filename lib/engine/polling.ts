@@ -176,6 +176,10 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
   }
 
+  override onData(data: string | Buffer): void {
+    this[inTransport.deliverBody](Buffer.from(data as string), typeof data !== "string");
+  }
+
   /** Parks a GET. */
   onPollRequest(req: EngineRequest, res: ServerResponse): void {
     const { [inTransport.session]: session, [inTransport.polls]: polls } = this;
@@ -264,11 +268,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     if (type !== "pong") {
       this[inTransport.hasReceived] = true;
     }
-    const packet = data === undefined ? { type } : { type, data };
-    this[inTransport.session].onPacket(packet);
-    if (hasListeners(this)) {
-      this.emit("packet", packet);
-    }
+    this.onPacket(data === undefined ? { type } : { type, data });
   }
 
   /** Answers the GET that the core names; one that was answered meanwhile is ignored. */

@@ -358,7 +358,7 @@ export class Server extends EventEmitter {
 
   /** A session has closed. */
   [inEngine.forget](session: Session, reason: CloseReason): void {
-    if (Object.hasOwn(this.clients, session.id) && this.clients[session.id] === session) {
+    if (this.clients[session.id] === session) {
       delete this.clients[session.id];
       this.clientsCount -= 1;
       this[inEngine.tally].closed(session[inEngine.transportName], reason);

@@ -171,12 +171,20 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
   }
 
-  /** Tells listeners of the server, who may use the session at once, that its transport has taken the open packet. */
+  /** Tells listeners of the server, who may use the session at once, what its transport has taken: a payload takes the initial packet too. */
   [inEngine.tellOpening](): void {
     if (this.server[inEngine.watchesWrites]) {
       const data = this[inEngine.openContent]();
-      const packet: Packet = { type: "open", data, options: { compress: true } };
-      this.server.emit("flush", this, [packet]);
+      const packets: Packet[] = [{ type: "open", data, options: { compress: true } }];
+      const { initialPacket } = this.server.opts;
+      if (initialPacket) {
+        if (this[inEngine.current] instanceof PollingTransport) {
+          packets.push({ type: "message", data: initialPacket, options: { compress: true } });
+        } else {
+          this[inEngine.watch](WATCHES_WRITES); // it waits behind the open packet, and is told when it is taken
+        }
+      }
+      this.server.emit("flush", this, packets);
       this.server.emit("drain", this);
     }
   }

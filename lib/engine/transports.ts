@@ -3,13 +3,14 @@
  *
  * The polling transport, which owns requests, has a file of its own.
  */
+import { decodePacket } from "engine.io-parser";
 import { COMPRESS } from "../commands";
 import { letAssign } from "../own-value";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
 import * as inEngine from "./in-engine";
 import * as inTransport from "./in-transport";
-import { LazyEmitter } from "./lazy-emitter";
+import { hasListeners, LazyEmitter } from "./lazy-emitter";
 import { contentOf } from "./message";
 import type { TransportName } from "./options";
 import type { Packet } from "./payload";
@@ -86,6 +87,19 @@ export abstract class Transport extends LazyEmitter {
   onError(message: string, description?: unknown): void {
     const error = Object.assign(new Error(message), { type: "TransportError", description });
     this[inTransport.session][inEngine.failTransport](error);
+  }
+
+  /** engine.io's internal name for a packet that has arrived: the session is given it as if the client had sent it. */
+  onPacket(packet: Packet): void {
+    this[inTransport.session].onPacket(packet);
+    if (hasListeners(this)) {
+      this.emit("packet", packet);
+    }
+  }
+
+  /** engine.io's internal name for what has arrived as it is on the wire: a frame, or the body of a POST. */
+  onData(data: string | Buffer): void {
+    this.onPacket(decodePacket(data) as Packet);
   }
 
   // `once` and `prependOnceListener` end in these.
