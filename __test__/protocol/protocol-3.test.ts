@@ -112,6 +112,23 @@ describeBoth("engine protocol 3", (implementation) => {
     expect(log).toEqual(["pong", "flush", "drain", "heartbeat"]);
   });
 
+  it("over polling a pong waits in writeBuffer for a GET, and is flushed with it", async () => {
+    const server = await startBareEngine(implementation, { allowEIO3: true });
+    const { path, session } = await openPolling(server);
+    const log: unknown[] = [];
+    session.on("packetCreate", ({ type }: any) => log.push(type));
+    for (const name of ["flush", "drain", "heartbeat"]) {
+      session.on(name, () => log.push(name));
+    }
+    await request(server.port, { method: "POST", path: `${path}polling`, body: "1:2" });
+    expect(session.writeBuffer).toEqual([{ type: "pong", options: { compress: true } }]);
+    expect(log).toEqual(["pong", "heartbeat"]);
+    expect((await request(server.port, { path: `${path}polling` })).text).toBe("1:3");
+    expect(log).toEqual(["pong", "heartbeat", "flush", "drain"]);
+    expect(session.writeBuffer).toEqual([]);
+    session.close(true);
+  });
+
   it("a pong of the client ends the session", async () => {
     const { peer, session } = await open(implementation);
     const closed = once(session, "close");

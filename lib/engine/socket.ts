@@ -23,7 +23,12 @@ import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
 import { packetOfSent, readWaiting, unknownPacket, type WaitingInCore } from "./waiting-packets";
-import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
+import {
+  WATCHES_HEARTBEAT,
+  WATCHES_MESSAGES,
+  WATCHES_PACKETS,
+  WATCHES_WRITES,
+} from "./watched-emitter";
 
 /** Options of {@link Socket.send}. */
 export interface SendOptions {
@@ -117,12 +122,12 @@ export class Socket extends Session {
    * taken out of it is sent all the same.
    */
   get writeBuffer(): Packet[] {
-    this[inEngine.watch](WATCHES_WRITES);
+    this[inEngine.watch](WATCHES_WRITES | WATCHES_HEARTBEAT);
     return this[inEngine.observedWrites]().buffer;
   }
 
   set writeBuffer(packets: Packet[]) {
-    this[inEngine.watch](WATCHES_WRITES);
+    this[inEngine.watch](WATCHES_WRITES | WATCHES_HEARTBEAT);
     this[inEngine.observedWrites]().buffer = packets;
   }
 
@@ -280,9 +285,10 @@ export class Socket extends Session {
       return;
     }
     if (carrier === undefined) {
-      const waiting = (transport as PollingTransport)[inTransport.mayHold]()
-        ? this[inEngine.askWaiting]()
-        : undefined;
+      // A ping of the core's own may wait without JavaScript having been told.
+      const mayWait =
+        (transport as PollingTransport)[inTransport.mayHold]() || this[inEngine.pendingBytes]() > 0;
+      const waiting = mayWait ? this[inEngine.askWaiting]() : undefined;
       if (waiting !== undefined) {
         outgoing.takeOver(waiting);
       }
@@ -361,6 +367,12 @@ export class Socket extends Session {
       packets.forEach(this[inEngine.givePacket], this);
     }
     outgoing.add(packets, callback, isTaken);
+  }
+
+  protected override [inEngine.noteControl](packet: Packet, isTaken: boolean): void {
+    if (this[inEngine.observed]()) {
+      this[inEngine.observedWrites]().add([packet], undefined, isTaken);
+    }
   }
 
   /** Without a layer above, which knows better, every message can give way to newer ones where the policy asks for that. */
