@@ -46,6 +46,7 @@ export const tellEnd: unique symbol = Symbol("tellEnd");
 export const answerLeftovers: unique symbol = Symbol("answerLeftovers");
 export const deliverBody: unique symbol = Symbol("deliverBody");
 export const deliverText: unique symbol = Symbol("deliverText");
+export const bodyLength: unique symbol = Symbol("bodyLength");
 export const bodyOf: unique symbol = Symbol("bodyOf");
 export const onPeerClose: unique symbol = Symbol("onPeerClose");
 export const answer: unique symbol = Symbol("answer");

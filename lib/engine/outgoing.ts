@@ -11,9 +11,8 @@ import * as inEngine from "./in-engine";
 import * as inTransport from "./in-transport";
 import { logFlush, logSent } from "./log";
 import type { Packet } from "./payload";
-import { encodingFor } from "./poll-response";
+import { isCompressed } from "./payload-size";
 import { PollingTransport } from "./polling";
-import type { EngineRequest } from "./request";
 import type { Session } from "./session";
 import type { Transport } from "./transports";
 import type { WaitingInCore } from "./waiting-packets";
@@ -245,20 +244,4 @@ export class Outgoing {
     }
     current.emit("drain");
   }
-}
-
-/** Whether a poll response with these packets will be compressed, and so finishes later. */
-function isCompressed(
-  transport: PollingTransport,
-  req: EngineRequest,
-  packets: readonly Packet[],
-): boolean {
-  if (!packets.some(({ options }) => options?.compress)) {
-    return false;
-  }
-  let bytes = 0;
-  for (const { data } of packets) {
-    bytes += 1 + (typeof data === "string" ? Buffer.byteLength(data) : (data?.byteLength ?? 0));
-  }
-  return encodingFor(transport.httpCompression, req, bytes) !== undefined;
 }

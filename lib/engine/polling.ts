@@ -356,6 +356,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
   }
 
+  /** How many bytes the response with a payload has. */
+  [inTransport.bodyLength](payload: string): number {
+    return Buffer.byteLength(this[inTransport.bodyOf](payload));
+  }
+
   /** The body of the response with a payload. */
   protected [inTransport.bodyOf](payload: string | Buffer): string | Buffer {
     return payload;
