@@ -199,7 +199,8 @@ export class Outgoing {
     }
     const poll = current[inTransport.takenPoll]();
     if (poll !== undefined && isCompressed(current, poll.req, packets)) {
-      poll.onAnswered = () => this.release(callbacks);
+      // Those of a session that has closed meanwhile are dropped.
+      poll.onAnswered = () => this.release(this.session.readyState === "closed" ? [] : callbacks);
     } else {
       this.release(callbacks);
     }
