@@ -368,6 +368,46 @@ describeBoth("sending", (implementation) => {
     await peer.expectText("3");
   });
 
+  it("over polling what the transport is given at once goes into one payload", async () => {
+    const server = await startBareEngine(implementation);
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    for (const { send, expected } of [
+      { send: ["a", Buffer.from([1]), "c"], expected: "4a\x1ebAQ==\x1e4c" },
+      { send: ["d"], expected: "4d" },
+    ]) {
+      const polled = peer.poll();
+      await eventually(() => session.transport.writable);
+      session.transport.send(send.map((data) => ({ type: "message", data, options: {} })));
+      expect(await polled).toBe(expected);
+    }
+    const mixed = peer.poll();
+    await eventually(() => session.transport.writable);
+    session.transport.send([{ type: "noop" }, { type: "message", data: "x" }, { type: "pong" }]);
+    expect(await mixed).toBe("6\x1e4x\x1e3");
+    session.close(true);
+  });
+
+  it("over polling what is put into writeBuffer goes into one payload, and with what is sent then", async () => {
+    const server = await startBareEngine(implementation);
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    const own = ["a", "b"].map((data) => ({ type: "message", data, options: {} }));
+    const flushed = peer.poll();
+    await eventually(() => session.transport.writable);
+    session.writeBuffer.push(...own);
+    session.flush();
+    expect(await flushed).toBe("4a\x1e4b");
+    const sent = peer.poll();
+    await eventually(() => session.transport.writable);
+    session.writeBuffer.push(...own);
+    session.send("c");
+    expect(await sent).toBe("4a\x1e4b\x1e4c");
+    session.close(true);
+  });
+
   it("what is put into writeBuffer goes with flush(), and with the next packet", async () => {
     const { peer, session } = await startOverWebSocket(implementation);
     const log: string[] = [];

@@ -68,21 +68,20 @@ export class Outgoing {
   /** Called before a packet is written: what users have put into the buffer goes before it. */
   giveOwnFirst(): void {
     if (this.buffer.length !== this.lengthSeen) {
-      this.giveOwn();
+      this.giveOwn(true);
     }
   }
 
-  /** Gives the core what users have put into the buffer. */
-  private giveOwn(): void {
-    for (const packet of this.buffer) {
-      if (!this.given.has(packet)) {
-        this.given.add(packet);
-        this.session[inEngine.givePacket](packet);
-        if (!(this.current instanceof PollingTransport)) {
-          this.bufferedUnits += 1;
-        }
+  /** Gives the core what users have put into the buffer, and says whether more follows at once. */
+  private giveOwn(isFollowed = false): void {
+    const own = this.buffer.filter((packet) => !this.given.has(packet));
+    own.forEach((packet, index) => {
+      this.given.add(packet);
+      this.session[inEngine.givePacket](packet, isFollowed || index + 1 < own.length);
+      if (!(this.current instanceof PollingTransport)) {
+        this.bufferedUnits += 1;
       }
-    }
+    });
   }
 
   /** The peer does not read, or does not poll: all that waits is as the core says. */

@@ -600,8 +600,8 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Whether somebody watches the writes of this session. */
   abstract [inEngine.observed](): boolean;
 
-  /** Gives the core a packet that somebody has put into `writeBuffer`. */
-  abstract [inEngine.givePacket](packet: Packet): void;
+  /** Gives the core a packet that somebody has put into `writeBuffer`; whether the next one goes with it. */
+  abstract [inEngine.givePacket](packet: Packet, isFollowed: boolean): void;
 
   /** Finds out what waits, for a session whose writes nobody has watched. */
   abstract [inEngine.takeStock](outgoing: Outgoing): void;
@@ -609,8 +609,12 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Sends one packet that is no message, without events. */
   abstract [inEngine.sendControl](type: PacketType | undefined, data: unknown, flags: number): void;
 
-  /** Sends one message without events. */
-  abstract [inEngine.sendMessage](content: string | ArrayBufferView, compress: boolean): void;
+  /** Sends one message without events; `flags` are more of the command's. */
+  abstract [inEngine.sendMessage](
+    content: string | ArrayBufferView,
+    compress: boolean,
+    flags?: number,
+  ): void;
 
   /** The one way a session ends in JavaScript. */
   private [inEngine.finish](reason: CloseReason, description?: Error): void {

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
-import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
+import { COMPRESS, EXPENDABLE, FOLLOWED, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { letAssign } from "../own-value";
 import { tellWhenReplaced } from "../replaceable";
@@ -232,12 +232,12 @@ export class Socket extends Session {
     );
   }
 
-  override [inEngine.sendMessage](content: Content, compress: boolean): void {
+  override [inEngine.sendMessage](content: Content, compress: boolean, flags = 0): void {
     const parts = typeof content === "string" ? content : [content];
     this[inEngine.commands].send(
       this[inEngine.slot],
       parts,
-      (compress ? COMPRESS : 0) | this[inEngine.expendableFlag](),
+      flags | (compress ? COMPRESS : 0) | this[inEngine.expendableFlag](),
     );
     this[inEngine.stamp](1, true);
   }
@@ -265,8 +265,11 @@ export class Socket extends Session {
     this[inEngine.stamp](1, true);
   }
 
-  override [inEngine.givePacket]({ type, data, options }: Packet): void {
-    const flags = (options?.compress ? COMPRESS : 0) | (this[inEngine.isReported] ? NOTIFY : 0);
+  override [inEngine.givePacket]({ type, data, options }: Packet, isFollowed = false): void {
+    const flags =
+      (options?.compress ? COMPRESS : 0) |
+      (this[inEngine.isReported] ? NOTIFY : 0) |
+      (isFollowed ? FOLLOWED : 0);
     if (type === "message") {
       this[inEngine.commands].send(
         this[inEngine.slot],
@@ -364,7 +367,9 @@ export class Socket extends Session {
       this[inEngine.commands].send(this[inEngine.slot], contents, flags);
       this[inEngine.stamp](packets.length, true);
     } else {
-      packets.forEach(this[inEngine.givePacket], this);
+      for (const packet of packets) {
+        this[inEngine.givePacket](packet);
+      }
     }
     outgoing.add(packets, callback, isTaken);
   }

@@ -31,6 +31,8 @@ pub struct Entry {
     pub(super) word: Word,
     /// It found the transport free, so it is a batch of its own.
     pub(super) is_first: bool,
+    /// The next one goes with it where both go into a polling payload.
+    pub(super) is_followed: bool,
     /// Whether it may be dropped while it waits.
     pub(super) loss: Loss,
     /// Other outboxes may have the same frames, which are counted elsewhere.
@@ -91,6 +93,7 @@ impl Entry {
             loss: Loss::Forbidden,
             is_shared: false,
             is_first: false,
+            is_followed: false,
         }
     }
 
@@ -104,6 +107,7 @@ impl Entry {
             loss: Loss::Forbidden,
             is_shared: false,
             is_first: false,
+            is_followed: false,
         }
     }
 
@@ -119,6 +123,13 @@ impl Entry {
     #[must_use]
     pub(in crate::engine) const fn first(mut self, is_first: bool) -> Self {
         self.is_first = is_first;
+        self
+    }
+
+    /// Says whether the next one is to go with it where both go into a polling payload.
+    #[must_use]
+    pub const fn followed(mut self, is_followed: bool) -> Self {
+        self.is_followed = is_followed;
         self
     }
 
@@ -173,7 +184,13 @@ impl Entry {
             loss: self.loss,
             is_shared: false,
             is_first: self.is_first,
+            is_followed: self.is_followed,
         }
+    }
+
+    /// Whether the next one is to go with it where both go into a polling payload.
+    pub const fn is_followed(&self) -> bool {
+        self.is_followed
     }
 
     /// Whether it may be compressed.
