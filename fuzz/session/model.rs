@@ -433,7 +433,7 @@ impl Model {
     fn heard(&mut self, now: u64) {
         let interval = now + u64::from(self.config.ping_interval_ms);
         self.heart = match self.config.protocol {
-            Protocol::V4 => Heart::PingAt(interval.next_multiple_of(PING_GRAIN_MS)),
+            Protocol::V4 => Heart::PingAt(interval),
             Protocol::V3 => Heart::PingUntil(interval + u64::from(self.config.ping_timeout_ms)),
         };
     }
@@ -559,7 +559,5 @@ impl Model {
 const CLOSE_TIMEOUT_MS: u64 = 30_000;
 /// More pongs than a client which polls can be waiting for.
 const MAX_POLLED_PONGS: u32 = 60;
-/// Pings of an interval of a second leave together with those of other sessions, at multiples of this.
-const PING_GRAIN_MS: u64 = 16;
 /// How often a GET is set free while a candidate has probed and the client has not moved.
 const NOOP_INTERVAL_MS: u64 = 100;

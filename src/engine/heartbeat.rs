@@ -87,14 +87,7 @@ impl Heartbeat {
     /// A pong of protocol 4: the next ping is a full interval away, also when the pong came unasked.
     pub(crate) fn pong_received(&mut self, now: u64) {
         let ping_at = now + u64::from(self.ping_interval_ms.max(MIN_PING_INTERVAL_MS));
-        self.phase = Phase::Quiet { ping_at: ping_at.next_multiple_of(self.ping_grain()) };
-    }
-
-    /// Pings leave at multiples of this, in milliseconds, so that those of many sessions go out in one turn of the
-    /// shard: a power of two, at most a thirty-second of the interval and at most 64 ms.
-    fn ping_grain(&self) -> u64 {
-        let most = u64::from(self.ping_interval_ms / 32).clamp(1, 64);
-        1 << most.ilog2()
+        self.phase = Phase::Quiet { ping_at };
     }
 
     /// A ping of protocol 3.
