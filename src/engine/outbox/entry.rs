@@ -23,6 +23,10 @@ pub enum Part<'a> {
 
 /// A unit of output.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them goes with any other"
+)]
 pub struct Entry {
     pub(super) frames: Bytes,
     /// It may be compressed: a polling payload that holds it, or its messages on a WebSocket that has agreed to that.
