@@ -20,6 +20,8 @@ export const FILTERED = 8;
 
 /** It may be dropped where the oldest have to make room for the newest. */
 export const EXPENDABLE = 16;
+/** Of {@link CommandWriter.send} and {@link CommandWriter.packet}: what is sent next goes into the same payload of polling. */
+export const FOLLOWED = 32;
 
 /** Flags of {@link CommandWriter.frame}: no further fragment follows. */
 export const FRAME_FINAL = 16;
@@ -133,7 +135,7 @@ export class CommandWriter extends CommandBuffer {
     const at = this.begin(HEAD + 4 + boundParts(parts));
     this.words[(at >> 2) + 2] = slot;
     this.messages += packetsOf(parts);
-    this.commit(KIND.send, flags, at, this.writeParts(at + HEAD + 4, parts));
+    this.commitMessage(KIND.send, flags, at, this.writeParts(at + HEAD + 4, parts));
   }
 
   /** Sends one packet that is no message; `digit` names its type. */
@@ -145,7 +147,16 @@ export class CommandWriter extends CommandBuffer {
     const written = this.buffer.utf8Write(text, at + 20);
     this.words[word + 4] = written;
     this.messages += 1;
-    this.commit(KIND.packet, flags, at, at + 20 + written);
+    this.commitMessage(KIND.packet, flags, at, at + 20 + written);
+  }
+
+  /** What is followed waits for that: a flush in between would send it alone. */
+  private commitMessage(kind: number, flags: number, at: number, end: number): void {
+    if ((flags & FOLLOWED) !== 0) {
+      this.commitUnhurried(kind, flags, at, end);
+    } else {
+      this.commit(kind, flags, at, end);
+    }
   }
 
   /** Sends one message to every member of the target, each session once. */

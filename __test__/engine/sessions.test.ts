@@ -411,13 +411,31 @@ describe("engine: upgrades of sessions", () => {
     async ({ polling, open, trace }) => {
       const conn = await polling();
       const peer = await open(conn.id);
-      conn.removeAllListeners("upgrade"); // engine.io still emits it; sio-rs closes the stream at once
       conn.close();
       trace.push(conn.readyState);
       peer.send("5");
       const seen = await frames(peer);
       await closed(conn);
-      trace.push(seen);
+      trace.push(seen, conn.upgrading, conn.upgraded);
+    },
+  );
+
+  check(
+    "a WebSocket that comes to a session which is closing carries what was sent before, and ends it then",
+    async ({ polling, open, trace }) => {
+      const conn = await polling();
+      conn.send("goodbye");
+      conn.close();
+      trace.push(conn.readyState);
+      const peer = await open(conn.id);
+      const upgrading = within(once(conn, "upgrading"), "upgrading");
+      peer.send("2probe");
+      await upgrading;
+      trace.push(conn.upgrading, conn.readyState);
+      peer.send("5");
+      const seen = await frames(peer);
+      await closed(conn);
+      trace.push(seen, conn.upgrading, conn.upgraded);
     },
   );
 });

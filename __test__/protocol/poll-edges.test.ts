@@ -98,6 +98,40 @@ describeBoth("engine polling edges", (implementation) => {
     expect(gunzipSync(response.body).toString()).toBe(`4${"x".repeat(200)}\x1e2`);
   });
 
+  for (const [what, query, data] of [
+    ["base64", {}, Buffer.alloc(80)],
+    ["the script of JSONP", { j: "12" }, "x".repeat(88)],
+    ["the lengths of protocol 3", { EIO: "3" }, "x".repeat(97)],
+    ["a binary payload of protocol 3", { EIO: "3" }, Buffer.alloc(95)],
+  ] as [string, Record<string, string>, string | Buffer][]) {
+    it(`the threshold is one for bodies, and so for when the callback of a packet is called: ${what}`, async () => {
+      const server = await startBareEngine(implementation, {
+        httpCompression: { threshold: 100 },
+        allowEIO3: true,
+      });
+      const opened = server.nextSession();
+      const peer = new PollingPeer(server.port, { query, ...GZIP });
+      await peer.handshake();
+      const session = await opened;
+      peer.sid = session.id;
+      for (const [sent, isCompressed] of [
+        [data, true],
+        [data.slice(10), false],
+      ] as const) {
+        const answer = peer.get();
+        await eventually(() => session.transport.writable);
+        const log: string[] = [];
+        session.send(sent, () => log.push("callback"));
+        log.push("returned");
+        const { headers } = await answer;
+        expect(headers["content-encoding"]).toBe(isCompressed ? "gzip" : undefined);
+        await eventually(() => log.length === 2);
+        expect(log).toEqual(isCompressed ? ["returned", "callback"] : ["callback", "returned"]);
+      }
+      session.close(true);
+    });
+  }
+
   it("other keys of httpCompression go to zlib", async () => {
     const sizes: number[] = [];
     for (const level of [0, 9]) {

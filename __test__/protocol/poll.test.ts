@@ -1,5 +1,7 @@
 // GET of a session over polling: when it waits, what it is answered, overlap, abort, compression, headers, the end.
 
+import { randomBytes } from "node:crypto";
+import type { OutgoingHttpHeaders } from "node:http";
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { ServerOptions } from "socket.io";
 import { type BareEngine, type Session, startBareEngine } from "../harness/bare-engine";
@@ -12,7 +14,7 @@ interface Polled extends BareEngine {
   peer: PollingPeer;
   session: Session;
   /** Starts a poll and waits until the session holds it. */
-  park(): Promise<ReturnType<PollingPeer["start"]>>;
+  park(headers?: OutgoingHttpHeaders): Promise<ReturnType<PollingPeer["start"]>>;
 }
 
 async function startPolled(
@@ -24,8 +26,8 @@ async function startPolled(
   const opened = server.nextSession();
   const peer = await PollingPeer.open(server.port, peerOptions);
   const session = await opened;
-  const park = async () => {
-    const poll = peer.start("GET");
+  const park = async (headers?: OutgoingHttpHeaders) => {
+    const poll = peer.start("GET", headers);
     poll.send();
     await eventually(() => session.transport.writable, "the poll was not held");
     return poll;
@@ -95,6 +97,37 @@ describeBoth("engine poll", (implementation) => {
     expect(reason).toBe("transport error");
     expect(description.message).toBe("overlap from client");
     expect(engine.clientsCount).toBe(0);
+  });
+
+  it("a second poll while the answer to the first is being compressed is an overlap", async () => {
+    const options = { httpCompression: { threshold: 1 } };
+    const { peer, session, park } = await startPolled(implementation, options);
+    const poll = await park({ "Accept-Encoding": "gzip" });
+    const log: string[] = [];
+    session.on("close", (reason: string, { message }: Error) => log.push(`${reason}: ${message}`));
+    const large = randomBytes(4 * 1024 * 1024).toString("hex");
+    session.send(large, () => log.push("callback"));
+    await once(poll.clientRequest, "response");
+    expect(session.transport.req).not.toBeNull();
+    const second = await peer.get();
+    expect([second.status, second.text]).toEqual([400, ""]);
+    expect(log).toEqual(["transport error: overlap from client"]);
+    const { body } = await poll.response;
+    expect(gunzipSync(body).toString()).toBe(`4${large}`);
+    expect(log).toHaveLength(1);
+  });
+
+  it("a second poll right after what is sent is an overlap if that is compressed", async () => {
+    const options = { httpCompression: { threshold: 1 } };
+    const { peer, session, park } = await startPolled(implementation, options);
+    const poll = await park({ "Accept-Encoding": "gzip" });
+    const closed = once(session, "close");
+    session.send(randomBytes(4 * 1024 * 1024).toString("hex"));
+    const { status } = await peer.get();
+    expect(status).toBe(400);
+    const [reason, { message }] = await closed;
+    expect([reason, message]).toEqual(["transport error", "overlap from client"]);
+    expect((await poll.response).status).toBe(200);
   });
 
   it("an aborted poll ends the session with an error that tells so", async () => {

@@ -8,7 +8,7 @@ import { describeBoth, type Implementation, it } from "../harness/implementation
 import { openEngineV3Client } from "../harness/old-clients";
 import { PollingPeer } from "../harness/polling-peer";
 import { request } from "../harness/raw-http";
-import { OPCODE, RawWebSocket } from "../harness/raw-websocket";
+import { frame, OPCODE, RawWebSocket } from "../harness/raw-websocket";
 import { startServer } from "../harness/servers";
 
 const V3 = "/socket.io/?EIO=3&transport=websocket";
@@ -110,6 +110,30 @@ describeBoth("engine protocol 3", (implementation) => {
     await heartbeat;
     await peer.expectText("3");
     expect(log).toEqual(["pong", "flush", "drain", "heartbeat"]);
+  });
+
+  it("a pong goes between the answers to the messages around its ping", async () => {
+    const { peer, session } = await open(implementation);
+    session.on("message", (data: string) => session.send(`re:${data}`));
+    peer.write(Buffer.concat(["4a", "2", "4b"].map((text) => frame(text))));
+    expect(await frames(peer, 3)).toEqual(["4re:a", "3", "4re:b"]);
+  });
+
+  it("over polling a pong waits in writeBuffer for a GET, and is flushed with it", async () => {
+    const server = await startBareEngine(implementation, { allowEIO3: true });
+    const { path, session } = await openPolling(server);
+    const log: unknown[] = [];
+    session.on("packetCreate", ({ type }: any) => log.push(type));
+    for (const name of ["flush", "drain", "heartbeat"]) {
+      session.on(name, () => log.push(name));
+    }
+    await request(server.port, { method: "POST", path: `${path}polling`, body: "1:2" });
+    expect(session.writeBuffer).toEqual([{ type: "pong", options: { compress: true } }]);
+    expect(log).toEqual(["pong", "heartbeat"]);
+    expect((await request(server.port, { path: `${path}polling` })).text).toBe("1:3");
+    expect(log).toEqual(["pong", "heartbeat", "flush", "drain"]);
+    expect(session.writeBuffer).toEqual([]);
+    session.close(true);
   });
 
   it("a pong of the client ends the session", async () => {

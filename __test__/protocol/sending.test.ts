@@ -268,6 +268,68 @@ describeBoth("sending", (implementation) => {
     socket.conn.close(true);
   });
 
+  it("a ping that no GET takes waits in it, and is flushed with what waits when one comes", async () => {
+    const { engine, port, ...server } = await startBareEngine(implementation, { pingInterval: 50 });
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(port);
+    const session: Session = await opened;
+    const log: unknown[] = [];
+    const types = (packets: any[]) => packets.map(({ type }) => type).join();
+    for (const [who, emitter] of [
+      ["session", session],
+      ["engine", engine],
+    ] as [string, EventEmitter][]) {
+      emitter.on("flush", (...args: any[]) => log.push(`${who} flush ${types(args.at(-1))}`));
+      emitter.on("drain", () => log.push(`${who} drain`));
+    }
+    session.send("m", () => log.push("callback"));
+    await once(session, "packetCreate"); // the ping
+    await nextTurn();
+    expect(types(session.writeBuffer)).toBe("message,ping");
+    expect(log).toEqual([]);
+    expect(await peer.poll()).toBe("4m\x1e2");
+    expect(log).toEqual([
+      "session flush message,ping",
+      "engine flush message,ping",
+      "callback",
+      "session drain",
+      "engine drain",
+    ]);
+    expect(session.writeBuffer).toEqual([]);
+    session.close(true);
+  });
+
+  it("a ping that no GET takes is there at the first look", async () => {
+    const server = await startBareEngine(implementation, { pingInterval: 50 });
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    const other = server.nextSession();
+    const clock = await PollingPeer.open(server.port);
+    expect(await clock.poll()).toBe("2"); // the session's was due before
+    expect(session.writeBuffer).toEqual([{ type: "ping", options: { compress: true } }]);
+    expect(await peer.poll()).toBe("2");
+    expect(session.writeBuffer).toEqual([]);
+    session.close(true);
+    (await other).close(true);
+  });
+
+  it("a ping that a GET takes is flushed at once", async () => {
+    const server = await startBareEngine(implementation, { pingInterval: 50 });
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    const log: string[] = [];
+    session.on("packetCreate", ({ type }: any) => log.push(type));
+    session.on("flush", (packets: unknown[]) => log.push(`flush ${packets.length}`));
+    session.transport.on("drain", () => log.push("T drain"));
+    session.on("drain", () => log.push("drain"));
+    expect(await peer.poll()).toBe("2");
+    expect(log).toEqual(["ping", "flush 1", "T drain", "drain"]);
+    expect(session.writeBuffer).toEqual([]);
+    session.close(true);
+  });
+
   it("the packets of other types in it are there too", async () => {
     const { peer, session } = await startOverWebSocket(implementation);
     session.sendPacket("noop");
@@ -304,6 +366,46 @@ describeBoth("sending", (implementation) => {
     await peer.expectText("6");
     await peer.expectText("4x");
     await peer.expectText("3");
+  });
+
+  it("over polling what the transport is given at once goes into one payload", async () => {
+    const server = await startBareEngine(implementation);
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    for (const { send, expected } of [
+      { send: ["a", Buffer.from([1]), "c"], expected: "4a\x1ebAQ==\x1e4c" },
+      { send: ["d"], expected: "4d" },
+    ]) {
+      const polled = peer.poll();
+      await eventually(() => session.transport.writable);
+      session.transport.send(send.map((data) => ({ type: "message", data, options: {} })));
+      expect(await polled).toBe(expected);
+    }
+    const mixed = peer.poll();
+    await eventually(() => session.transport.writable);
+    session.transport.send([{ type: "noop" }, { type: "message", data: "x" }, { type: "pong" }]);
+    expect(await mixed).toBe("6\x1e4x\x1e3");
+    session.close(true);
+  });
+
+  it("over polling what is put into writeBuffer goes into one payload, and with what is sent then", async () => {
+    const server = await startBareEngine(implementation);
+    const opened = server.nextSession();
+    const peer = await PollingPeer.open(server.port);
+    const session: Session = await opened;
+    const own = ["a", "b"].map((data) => ({ type: "message", data, options: {} }));
+    const flushed = peer.poll();
+    await eventually(() => session.transport.writable);
+    session.writeBuffer.push(...own);
+    session.flush();
+    expect(await flushed).toBe("4a\x1e4b");
+    const sent = peer.poll();
+    await eventually(() => session.transport.writable);
+    session.writeBuffer.push(...own);
+    session.send("c");
+    expect(await sent).toBe("4a\x1e4b\x1e4c");
+    session.close(true);
   });
 
   it("what is put into writeBuffer goes with flush(), and with the next packet", async () => {

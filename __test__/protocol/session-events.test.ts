@@ -299,6 +299,21 @@ describeBoth("session events", (implementation) => {
     expect(log).toEqual(["close transport close", "T close"]);
   });
 
+  it("after close of a WebSocket transport the session is open until the client answers", async () => {
+    const { session, peer } = await startOverWebSocket(implementation);
+    const log = record(session);
+    session.transport.close();
+    expect(await peer.expectClose()).toBeUndefined();
+    expect(session.readyState).toBe("open");
+    const heard = once(session, "message");
+    peer.send("4late");
+    await heard;
+    const closed = once(session, "close");
+    peer.write(closeFrame());
+    await closed;
+    expect(log).toContain("close transport close");
+  });
+
   it("close of a polling transport waits for a GET, and tells its callback, the session and the transport in order", async () => {
     const { session, peer } = await startOverPolling(implementation);
     const log = record(session);

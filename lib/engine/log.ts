@@ -9,6 +9,7 @@ import debugModule from "debug";
 import type { CloseReason } from "../link";
 import { switchOf } from "../log-switch";
 import type { StreamCarrier } from "./carrier";
+import * as inEngine from "./in-engine";
 import * as inTransport from "./in-transport";
 import type { TransportName } from "./options";
 import { DIGIT_ZERO, PACKET_TYPES } from "./payload";
@@ -45,8 +46,6 @@ type LoggedTransport = StreamCarrier | PollingTransport;
 const states = new WeakMap<LoggedTransport, TransportState>();
 /** The sessions of streams that carry one. */
 const carried = new WeakMap<StreamCarrier, Session>();
-/** Sessions on polling whose ping waits for a GET. */
-const unflushed = new WeakSet<Session>();
 /** Sessions whose pong is awaited, as long as nothing else has come from them. */
 const awaited = new WeakSet<Session>();
 
@@ -113,8 +112,8 @@ export function logLatePacket(): void {
   socket("packet received with closed socket");
 }
 
-/** The core has put its half of the heartbeat into the outbox. `isTaken` says whether the transport takes it at once. */
-export function logHeartbeat(session: Session, type: "ping" | "pong", isTaken: boolean): void {
+/** The core has put its half of the heartbeat into the outbox. A stream takes it at once; of a poll it is told with the other writes. */
+export function logHeartbeat(session: Session, type: "ping" | "pong"): void {
   if (!socketLog.isOn) {
     return;
   }
@@ -124,13 +123,9 @@ export function logHeartbeat(session: Session, type: "ping" | "pong", isTaken: b
     awaited.add(session);
   }
   logSending(type);
-  if (!isTaken) {
-    unflushed.add(session);
-  } else {
+  if (session[inEngine.transportName] !== "polling") {
     logFlush();
-    if (session.transport.name !== "polling") {
-      logSent();
-    }
+    logSent();
   }
 }
 
@@ -163,9 +158,9 @@ export function logParked(session: Session, hadBacklog: boolean): void {
   }
 }
 
-/** A GET takes what the session does not count: the open packet, or a ping. */
-export function logUncountedFlush(session: Session, hadBacklog: boolean): void {
-  if (unflushed.delete(session) || hadBacklog) {
+/** A GET takes what the session does not count: the open packet. */
+export function logUncountedFlush(hadBacklog: boolean): void {
+  if (hadBacklog) {
     logFlush();
   }
 }

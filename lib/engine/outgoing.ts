@@ -11,9 +11,8 @@ import * as inEngine from "./in-engine";
 import * as inTransport from "./in-transport";
 import { logFlush, logSent } from "./log";
 import type { Packet } from "./payload";
-import { encodingFor } from "./poll-response";
+import { isCompressed } from "./payload-size";
 import { PollingTransport } from "./polling";
-import type { EngineRequest } from "./request";
 import type { Session } from "./session";
 import type { Transport } from "./transports";
 import type { WaitingInCore } from "./waiting-packets";
@@ -69,21 +68,20 @@ export class Outgoing {
   /** Called before a packet is written: what users have put into the buffer goes before it. */
   giveOwnFirst(): void {
     if (this.buffer.length !== this.lengthSeen) {
-      this.giveOwn();
+      this.giveOwn(true);
     }
   }
 
-  /** Gives the core what users have put into the buffer. */
-  private giveOwn(): void {
-    for (const packet of this.buffer) {
-      if (!this.given.has(packet)) {
-        this.given.add(packet);
-        this.session[inEngine.givePacket](packet);
-        if (!(this.current instanceof PollingTransport)) {
-          this.bufferedUnits += 1;
-        }
+  /** Gives the core what users have put into the buffer, and says whether more follows at once. */
+  private giveOwn(isFollowed = false): void {
+    const own = this.buffer.filter((packet) => !this.given.has(packet));
+    own.forEach((packet, index) => {
+      this.given.add(packet);
+      this.session[inEngine.givePacket](packet, isFollowed || index + 1 < own.length);
+      if (!(this.current instanceof PollingTransport)) {
+        this.bufferedUnits += 1;
       }
-    }
+    });
   }
 
   /** The peer does not read, or does not poll: all that waits is as the core says. */
@@ -200,7 +198,8 @@ export class Outgoing {
     }
     const poll = current[inTransport.takenPoll]();
     if (poll !== undefined && isCompressed(current, poll.req, packets)) {
-      poll.onAnswered = () => this.release(callbacks);
+      // Those of a session that has closed meanwhile are dropped.
+      poll.onAnswered = () => this.release(this.session.readyState === "closed" ? [] : callbacks);
     } else {
       this.release(callbacks);
     }
@@ -245,20 +244,4 @@ export class Outgoing {
     }
     current.emit("drain");
   }
-}
-
-/** Whether a poll response with these packets will be compressed, and so finishes later. */
-function isCompressed(
-  transport: PollingTransport,
-  req: EngineRequest,
-  packets: readonly Packet[],
-): boolean {
-  if (!packets.some(({ options }) => options?.compress)) {
-    return false;
-  }
-  let bytes = 0;
-  for (const { data } of packets) {
-    bytes += 1 + (typeof data === "string" ? Buffer.byteLength(data) : (data?.byteLength ?? 0));
-  }
-  return encodingFor(transport.httpCompression, req, bytes) !== undefined;
 }

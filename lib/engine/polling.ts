@@ -102,13 +102,13 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     return this[inTransport.state];
   }
 
-  /** The GET that waits, as engine.io names it. */
+  /** The GET that waits, or whose answer is being compressed, as engine.io names it. */
   get req(): EngineRequest | null {
-    return this[inTransport.waiting]()?.req ?? null;
+    return this[inTransport.held]()?.req ?? null;
   }
 
   get res(): ServerResponse | null {
-    return this[inTransport.waiting]()?.res ?? null;
+    return this[inTransport.held]()?.res ?? null;
   }
 
   /** The POST whose body is arriving. */
@@ -183,11 +183,8 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   /** Parks a GET. */
   onPollRequest(req: EngineRequest, res: ServerResponse): void {
     const { [inTransport.session]: session, [inTransport.polls]: polls } = this;
-    if (this[inTransport.waiting]() !== undefined || polls.length > 1) {
-      log.logOverlap();
-      session[inEngine.failTransport](transportError("overlap from client"));
-      res.writeHead(400);
-      res.end();
+    if (this[inTransport.held]() !== undefined || polls.length > 1) {
+      this[inTransport.refuseOverlap](res);
       return;
     }
     const { [inTransport.hasBacklog]: hasBacklog } = this;
@@ -399,6 +396,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     }
   }
 
+  /** How many bytes the response with a payload has. */
+  [inTransport.bodyLength](payload: string): number {
+    return Buffer.byteLength(this[inTransport.bodyOf](payload));
+  }
+
   /** The body of the response with a payload. */
   protected [inTransport.bodyOf](payload: string | Buffer): string | Buffer {
     return payload;
@@ -433,6 +435,25 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
       log.logResponded(payload);
       poll.onAnswered?.();
     });
+    const [first, next] = this[inTransport.polls];
+    if (first === poll && next !== undefined) {
+      // It came before this answer did, but is no less one too many now that the answer is being compressed.
+      next.release();
+      this[inTransport.polls].pop();
+      this[inTransport.refuseOverlap](next.res);
+    }
+  }
+
+  private [inTransport.refuseOverlap](res: ServerResponse): void {
+    log.logOverlap();
+    this[inTransport.session][inEngine.failTransport](transportError("overlap from client"));
+    res.writeHead(400);
+    res.end();
+  }
+
+  /** The GET that another one may not overlap. */
+  private [inTransport.held](): Poll | undefined {
+    return this[inTransport.waiting]() ?? this[inTransport.polls].find((poll) => poll.isAnswered);
   }
 
   private [inTransport.waiting](): Poll | undefined {

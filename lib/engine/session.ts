@@ -262,7 +262,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     if (this[inEngine.outgoing]?.buffer.length) {
       this[inEngine.outgoing].flush();
     } else {
-      log.logUncountedFlush(this, hadBacklog);
+      log.logUncountedFlush(hadBacklog);
     }
   }
 
@@ -588,20 +588,25 @@ export abstract class Session extends SessionBase implements SessionSink {
     }
     this[inEngine.commands].pong(this[inEngine.slot]);
     if (this.protocol === 3) {
-      const isTaken = this[inEngine.takesControl]();
-      this[inEngine.stamp](1, true); // the core answers with a pong, which takes a GET that waits
-      this[inEngine.emitControlSent]("pong", isTaken);
+      this[inEngine.emitControlSent]("pong");
     }
     this.emit("heartbeat");
   }
 
   /** The events of a packet that the core has sent by itself. */
-  private [inEngine.emitControlSent](
-    type: "ping" | "pong",
-    isTaken = this[inEngine.takesControl](),
-  ): void {
-    log.logHeartbeat(this, type, isTaken);
+  private [inEngine.emitControlSent](type: "ping" | "pong"): void {
     const packet: Packet = { type, options: { compress: true } };
+    log.logHeartbeat(this, type);
+    const { [inEngine.current]: polling } = this;
+    if (polling instanceof PollingTransport) {
+      const isTaken = polling[inTransport.isWaiting]();
+      this.emit("packetCreate", packet);
+      polling[inTransport.onSend](true);
+      if (this._readyState === "open") {
+        this[inEngine.noteControl](packet, isTaken);
+      }
+      return;
+    }
     this.emit("packetCreate", packet);
     this.emit("flush", [packet]);
     this.server.emit("flush", this, [packet]);
@@ -609,27 +614,24 @@ export abstract class Session extends SessionBase implements SessionSink {
     this.server.emit("drain", this);
   }
 
-  /** Whether the transport takes a packet of the core's own at once. */
-  private [inEngine.takesControl](): boolean {
-    return (
-      !(this[inEngine.current] instanceof PollingTransport) ||
-      this[inEngine.current][inTransport.isWaiting]()
-    );
-  }
+  /** A packet of the core's own is on its way, or waits for a GET, and whoever watches the writes is to see it. */
+  protected abstract [inEngine.noteControl](packet: Packet, isTaken: boolean): void;
 
   /** Called when a WebSocket has replaced the polling transport. */
   protected abstract [inEngine.onMoved](): void;
 
   /** Somebody listens to what the transport tells of the packets in it. */
   [inEngine.watchTransport](event: "drain" | "packet"): void {
-    this[inEngine.watch](event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES);
+    this[inEngine.watch](
+      event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES | WATCHES_HEARTBEAT,
+    );
   }
 
   /** Whether somebody watches the writes of this session. */
   abstract [inEngine.observed](): boolean;
 
-  /** Gives the core a packet that somebody has put into `writeBuffer`. */
-  abstract [inEngine.givePacket](packet: Packet): void;
+  /** Gives the core a packet that somebody has put into `writeBuffer`; whether the next one goes with it. */
+  abstract [inEngine.givePacket](packet: Packet, isFollowed: boolean): void;
 
   /** Finds out what waits, for a session whose writes nobody has watched. */
   abstract [inEngine.takeStock](outgoing: Outgoing): void;
@@ -637,8 +639,12 @@ export abstract class Session extends SessionBase implements SessionSink {
   /** Sends one packet that is no message, without events. */
   abstract [inEngine.sendControl](type: PacketType | undefined, data: unknown, flags: number): void;
 
-  /** Sends one message without events. */
-  abstract [inEngine.sendMessage](content: string | ArrayBufferView, compress: boolean): void;
+  /** Sends one message without events; `flags` are more of the command's. */
+  abstract [inEngine.sendMessage](
+    content: string | ArrayBufferView,
+    compress: boolean,
+    flags?: number,
+  ): void;
 
   /** The one way a session ends in JavaScript. */
   private [inEngine.finish](reason: CloseReason, description?: Error): void {

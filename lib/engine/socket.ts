@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { runApart } from "../async-context";
-import { COMPRESS, EXPENDABLE, NOTIFY } from "../commands";
+import { COMPRESS, EXPENDABLE, FOLLOWED, NOTIFY } from "../commands";
 import type { CloseReason } from "../link";
 import { letAssign } from "../own-value";
 import { tellWhenReplaced } from "../replaceable";
@@ -23,7 +23,12 @@ import type { Server } from "./server";
 import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
 import { packetOfSent, readWaiting, unknownPacket, type WaitingInCore } from "./waiting-packets";
-import { WATCHES_MESSAGES, WATCHES_PACKETS, WATCHES_WRITES } from "./watched-emitter";
+import {
+  WATCHES_HEARTBEAT,
+  WATCHES_MESSAGES,
+  WATCHES_PACKETS,
+  WATCHES_WRITES,
+} from "./watched-emitter";
 
 /** Options of {@link Socket.send}. */
 export interface SendOptions {
@@ -117,12 +122,12 @@ export class Socket extends Session {
    * taken out of it is sent all the same.
    */
   get writeBuffer(): Packet[] {
-    this[inEngine.watch](WATCHES_WRITES);
+    this[inEngine.watch](WATCHES_WRITES | WATCHES_HEARTBEAT);
     return this[inEngine.observedWrites]().buffer;
   }
 
   set writeBuffer(packets: Packet[]) {
-    this[inEngine.watch](WATCHES_WRITES);
+    this[inEngine.watch](WATCHES_WRITES | WATCHES_HEARTBEAT);
     this[inEngine.observedWrites]().buffer = packets;
   }
 
@@ -227,12 +232,12 @@ export class Socket extends Session {
     );
   }
 
-  override [inEngine.sendMessage](content: Content, compress: boolean): void {
+  override [inEngine.sendMessage](content: Content, compress: boolean, flags = 0): void {
     const parts = typeof content === "string" ? content : [content];
     this[inEngine.commands].send(
       this[inEngine.slot],
       parts,
-      (compress ? COMPRESS : 0) | this[inEngine.expendableFlag](),
+      flags | (compress ? COMPRESS : 0) | this[inEngine.expendableFlag](),
     );
     this[inEngine.stamp](1, true);
   }
@@ -260,8 +265,11 @@ export class Socket extends Session {
     this[inEngine.stamp](1, true);
   }
 
-  override [inEngine.givePacket]({ type, data, options }: Packet): void {
-    const flags = (options?.compress ? COMPRESS : 0) | (this[inEngine.isReported] ? NOTIFY : 0);
+  override [inEngine.givePacket]({ type, data, options }: Packet, isFollowed = false): void {
+    const flags =
+      (options?.compress ? COMPRESS : 0) |
+      (this[inEngine.isReported] ? NOTIFY : 0) |
+      (isFollowed ? FOLLOWED : 0);
     if (type === "message") {
       this[inEngine.commands].send(
         this[inEngine.slot],
@@ -280,9 +288,10 @@ export class Socket extends Session {
       return;
     }
     if (carrier === undefined) {
-      const waiting = (transport as PollingTransport)[inTransport.mayHold]()
-        ? this[inEngine.askWaiting]()
-        : undefined;
+      // A ping of the core's own may wait without JavaScript having been told.
+      const mayWait =
+        (transport as PollingTransport)[inTransport.mayHold]() || this[inEngine.pendingBytes]() > 0;
+      const waiting = mayWait ? this[inEngine.askWaiting]() : undefined;
       if (waiting !== undefined) {
         outgoing.takeOver(waiting);
       }
@@ -358,9 +367,17 @@ export class Socket extends Session {
       this[inEngine.commands].send(this[inEngine.slot], contents, flags);
       this[inEngine.stamp](packets.length, true);
     } else {
-      packets.forEach(this[inEngine.givePacket], this);
+      for (const packet of packets) {
+        this[inEngine.givePacket](packet);
+      }
     }
     outgoing.add(packets, callback, isTaken);
+  }
+
+  protected override [inEngine.noteControl](packet: Packet, isTaken: boolean): void {
+    if (this[inEngine.observed]()) {
+      this[inEngine.observedWrites]().add([packet], undefined, isTaken);
+    }
   }
 
   /** Without a layer above, which knows better, every message can give way to newer ones where the policy asks for that. */

@@ -4,7 +4,7 @@
  * The polling transport, which owns requests, has a file of its own.
  */
 import { decodePacket } from "engine.io-parser";
-import { COMPRESS } from "../commands";
+import { COMPRESS, FOLLOWED } from "../commands";
 import { letAssign } from "../own-value";
 import type { Carrier, StreamCarrier } from "./carrier";
 import { abortRequest, ERRORS } from "./errors";
@@ -62,25 +62,20 @@ export abstract class Transport extends LazyEmitter {
     return this[inTransport.session][inEngine.supportsBinary];
   }
 
-  /** Sends packets without the events of `conn.send`. */
+  /** Sends packets without the events of `conn.send`; over polling in one payload. */
   send(packets: Packet[]): void {
     if (this.readyState !== "open") {
       return;
     }
-    for (const { type, data, options } of packets) {
+    const { [inTransport.session]: session } = this;
+    packets.forEach(({ type, data, options }, index) => {
+      const followed = index + 1 < packets.length ? FOLLOWED : 0;
       if (type === "message") {
-        this[inTransport.session][inEngine.sendMessage](
-          contentOf(data),
-          options?.compress === true,
-        );
+        session[inEngine.sendMessage](contentOf(data), options?.compress === true, followed);
       } else {
-        this[inTransport.session][inEngine.sendControl](
-          type,
-          data,
-          options?.compress ? COMPRESS : 0,
-        );
+        session[inEngine.sendControl](type, data, (options?.compress ? COMPRESS : 0) | followed);
       }
-    }
+    });
   }
 
   /** engine.io's internal name for an error of the transport, which ends the session. */

@@ -22,8 +22,8 @@ const WATCHED: Readonly<Record<string, number | undefined>> = Object.assign(Obje
   message: WATCHES_MESSAGES,
   heartbeat: WATCHES_HEARTBEAT,
   packetCreate: WATCHES_WRITES | WATCHES_HEARTBEAT,
-  flush: WATCHES_WRITES,
-  drain: WATCHES_WRITES,
+  flush: WATCHES_WRITES | WATCHES_HEARTBEAT,
+  drain: WATCHES_WRITES | WATCHES_HEARTBEAT,
 });
 
 type Listener = (...args: any[]) => void;

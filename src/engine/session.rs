@@ -210,9 +210,10 @@ impl Session {
         }
     }
 
-    /// Gives a session on polling a WebSocket to move to; false if it cannot move, or another one came first.
+    /// Gives a session on polling a WebSocket to move to; false if it cannot move, or another one came first. One that is closing moves
+    /// too: this way its client may get what was sent before the close.
     pub fn attach_candidate(&mut self, conn: u32, response: Bytes, now: u64) -> bool {
-        let can_upgrade = self.state == State::Open
+        let can_upgrade = matches!(self.state, State::Open | State::Closing { .. })
             && matches!(self.transport, Transport::Polling(_))
             && self.upgrade.is_none();
         if can_upgrade {

@@ -235,6 +235,8 @@ pub struct SendFlags {
     pub notify: bool,
     /// It may be dropped where the oldest have to make room for the newest.
     pub expendable: bool,
+    /// What is sent next goes into the same payload of polling.
+    pub followed: bool,
 }
 
 /// One part of a message unit.

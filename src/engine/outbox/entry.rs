@@ -23,6 +23,10 @@ pub enum Part<'a> {
 
 /// A unit of output.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them goes with any other"
+)]
 pub struct Entry {
     pub(super) frames: Bytes,
     /// It may be compressed: a polling payload that holds it, or its messages on a WebSocket that has agreed to that.
@@ -31,6 +35,8 @@ pub struct Entry {
     pub(super) word: Word,
     /// It found the transport free, so it is a batch of its own.
     pub(super) is_first: bool,
+    /// The next one goes with it where both go into a polling payload.
+    pub(super) is_followed: bool,
     /// Whether it may be dropped while it waits.
     pub(super) loss: Loss,
     /// Other outboxes may have the same frames, which are counted elsewhere.
@@ -91,6 +97,7 @@ impl Entry {
             loss: Loss::Forbidden,
             is_shared: false,
             is_first: false,
+            is_followed: false,
         }
     }
 
@@ -104,6 +111,7 @@ impl Entry {
             loss: Loss::Forbidden,
             is_shared: false,
             is_first: false,
+            is_followed: false,
         }
     }
 
@@ -119,6 +127,13 @@ impl Entry {
     #[must_use]
     pub(in crate::engine) const fn first(mut self, is_first: bool) -> Self {
         self.is_first = is_first;
+        self
+    }
+
+    /// Says whether the next one is to go with it where both go into a polling payload.
+    #[must_use]
+    pub const fn followed(mut self, is_followed: bool) -> Self {
+        self.is_followed = is_followed;
         self
     }
 
@@ -173,7 +188,13 @@ impl Entry {
             loss: self.loss,
             is_shared: false,
             is_first: self.is_first,
+            is_followed: self.is_followed,
         }
+    }
+
+    /// Whether the next one is to go with it where both go into a polling payload.
+    pub const fn is_followed(&self) -> bool {
+        self.is_followed
     }
 
     /// Whether it may be compressed.

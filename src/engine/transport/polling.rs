@@ -48,23 +48,29 @@ impl Polling {
         }
     }
 
-    /// Answers the GET that waits with the first unit, if there is both: that unit found it waiting, and what was sent behind it waits for the
-    /// next GET, whether or not it was sent in the same moment. So it is with Engine.IO.
+    /// Answers the GET that waits with the first unit, and those that were sent as its followers, if there is both: that unit found it waiting,
+    /// and what was sent behind it waits for the next GET, whether or not it was sent in the same moment. So it is with Engine.IO.
     pub(crate) fn flush(&mut self, slot: u32, protocol: Protocol, events: &mut impl Events) {
-        self.take(1, slot, protocol, events);
+        self.take(false, slot, protocol, events);
     }
 
     /// Answers the GET that has just come with everything that waits for it.
     pub(crate) fn flush_all(&mut self, slot: u32, protocol: Protocol, events: &mut impl Events) {
-        self.take(usize::MAX, slot, protocol, events);
+        self.take(true, slot, protocol, events);
     }
 
-    fn take(&mut self, units: usize, slot: u32, protocol: Protocol, events: &mut impl Events) {
+    fn take(&mut self, takes_all: bool, slot: u32, protocol: Protocol, events: &mut impl Events) {
         if self.outbox.is_empty() {
             return;
         }
         let Some(request) = self.request.take() else { return };
-        let entries: Vec<Entry> = iter::from_fn(|| self.outbox.pop()).take(units).collect();
+        let mut goes_on = true;
+        let entries: Vec<Entry> = iter::from_fn(|| {
+            let entry = if goes_on { self.outbox.pop() } else { None }?;
+            goes_on = takes_all || entry.is_followed();
+            Some(entry)
+        })
+        .collect();
         self.pongs = 0;
         let len = entries.iter().map(|entry| entry.frames().len()).sum();
         let mut payload = Vec::with_capacity(len);

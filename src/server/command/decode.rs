@@ -202,6 +202,7 @@ impl SendFlags {
             compress: flags & COMPRESS != 0,
             notify: flags & NOTIFY != 0,
             expendable: flags & EXPENDABLE != 0,
+            followed: flags & FOLLOWED != 0,
         }
     }
 }
@@ -253,12 +254,13 @@ const OPEN_WEBSOCKET: u32 = 1;
 const OPEN_PROTOCOL_3: u32 = 2;
 const OPEN_TEXT_ONLY: u32 = 4;
 
-// Flags of SEND, BROADCAST and MULTICAST; FILTERED is of BROADCAST alone.
+// Flags of SEND, PACKET, BROADCAST and MULTICAST; FILTERED is of BROADCAST alone, FOLLOWED of the first two.
 const VOLATILE: u32 = 1;
 const COMPRESS: u32 = 2;
 const NOTIFY: u32 = 4;
 const FILTERED: u32 = 8;
 const EXPENDABLE: u32 = 16;
+const FOLLOWED: u32 = 32;
 
 // Flag of CLOSE.
 const DISCARD: u32 = 1;

@@ -70,6 +70,7 @@ impl Shard {
                     delivery.deliver(slot, 1, flags, |_, deflater| {
                         Entry::packet(packet_type, data)
                             .flagged(flags.compress, flags.notify)
+                            .followed(flags.followed)
                             .deflated(deflater)
                     });
                 }
@@ -149,6 +150,7 @@ impl Shard {
         delivery.deliver(slot, packets, flags, |form, deflater| {
             Entry::message(engine_parts(parts), form)
                 .flagged(flags.compress, flags.notify)
+                .followed(flags.followed)
                 .with_loss(loss_of(flags))
                 .deflated(deflater)
         });

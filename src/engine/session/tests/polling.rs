@@ -30,6 +30,18 @@ fn a_get_that_waits_takes_the_first_packet_alone() {
 }
 
 #[test]
+fn packets_that_were_sent_together_share_a_payload() {
+    let mut bench = Bench::polling();
+    bench.poll(1);
+    for (text, is_followed) in [("a", true), ("b", true), ("c", false), ("d", true)] {
+        bench.session.send(1, 1, false, |_, _| message(text).followed(is_followed));
+    }
+    assert_eq!(bench.flush().events(), ["respond 1 4a|4b|4c"]);
+    bench.poll(2);
+    assert_eq!(bench.events(), ["respond 2 4d"]);
+}
+
+#[test]
 fn one_entry_that_may_be_compressed_makes_the_payload_so_and_word_is_given() {
     let mut bench = Bench::polling();
     bench.session.send(1, 1, false, |_, _| message("a").flagged(false, true));

@@ -127,6 +127,19 @@ fn an_upgrade_ends_a_closing_session_when_it_has_carried_what_was_sent() {
 }
 
 #[test]
+fn a_closing_session_takes_a_candidate() {
+    let mut bench = Bench::upgrading();
+    bench.session.upgrade = None;
+    bench.send("last words");
+    bench.close(false);
+    assert!(bench.session.attach_candidate(CANDIDATE, Bytes::new(), bench.now));
+    bench.receive(CANDIDATE, &[text("2probe"), text("5")]);
+    assert_eq!(bench.events(), ["upgrading 4", "upgraded 4", "closed: forced close"]);
+    assert_eq!(bench.written(CANDIDATE), ["3probe", "4last words", "close"]);
+    assert!(!bench.session.attach_candidate(CANDIDATE, Bytes::new(), bench.now));
+}
+
+#[test]
 fn a_pong_awaited_across_an_upgrade_is_due_after_a_full_timeout() {
     let mut bench = Bench::upgrading();
     bench.session.config.upgrade_timeout_ms = 10_000;
