@@ -26,7 +26,7 @@ import { Socket } from "./socket";
 
 /** What the socket tells its adapter, if that has the native fan-out. */
 export interface NativeBroadcaster {
-  /** Whether the socket can be left to the core may have changed. */
+  /** Whether the socket can be left to the core may have changed, or it has gone. */
   [own.reachChanged](socket: AnySocket): void;
 }
 
@@ -166,7 +166,9 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
       const { id } = socket;
       if (this[own.knows](id, socket)) {
         this[own.dismiss](id);
-        this[own.admit](id, socket);
+        if (socket.connected) {
+          this[own.admit](id, socket);
+        }
       }
     }
 

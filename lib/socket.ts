@@ -515,6 +515,7 @@ export class Socket<
     this._cleanup();
     this.client._remove(this);
     this.connected = false;
+    this[own.reachChanged](); // whatever an overridden delAll has done
     this.emitReserved("disconnect", reason, description);
     return;
   }

@@ -3,8 +3,13 @@
 
 import type { Socket } from "socket.io";
 import { record, settleDown } from "../harness/clients";
-import { once } from "../harness/events";
-import { describeBoth, type Implementation, it } from "../harness/implementations";
+import { eventually, once } from "../harness/events";
+import {
+  describeBoth,
+  type Implementation,
+  it,
+  loadImplementation,
+} from "../harness/implementations";
 import { joinPair, joinPairs, type Pair, startServer } from "../harness/servers";
 
 /** Two clients, what they have got, and the adapter's insides. */
@@ -114,6 +119,22 @@ describeBoth("an adapter in memory that was edited", (implementation) => {
     io.emit("a");
     io.to("r").emit("r");
     expect(await received()).toEqual([[], []]);
+  });
+});
+
+// socket.io has no core to look into.
+describe("the core", () => {
+  test("has nothing of sockets that are gone, whatever an overridden delAll does", async () => {
+    const { adapter, io, first, second } = await startTwo(loadImplementation("sio-rs"));
+    const { currentLink } = require("../../dist/link");
+    const members = (): number => currentLink().counters().members;
+    await eventually(() => members() >= 2, "the core does not know the sockets");
+    const before = members();
+    adapter.delAll = () => {};
+    first.disconnect();
+    second.disconnect();
+    expect(io.sockets.sockets.size).toBe(0);
+    await eventually(() => members() <= before - 2, "the core holds sockets that are gone");
   });
 });
 
