@@ -251,7 +251,8 @@ impl Model {
 
     pub(super) fn candidate_attached(&mut self, conn: u32, now: u64) -> bool {
         self.beside += 1;
-        let can_move = self.is_open() && self.is_polling() && self.candidate.is_none();
+        let is_there = self.is_open() || matches!(self.phase, Phase::Closing { .. });
+        let can_move = is_there && self.is_polling() && self.candidate.is_none();
         if can_move {
             let until = now + u64::from(self.config.upgrade_timeout_ms);
             self.candidate = Some(Candidate { conn, until, noop_at: None });
