@@ -44,7 +44,11 @@ async function block(
 ): Promise<{ isOver: () => boolean; done: Promise<{ grownKiB: number }> }> {
   const begun = once(client, "before");
   let isOver = false;
-  const done = within(client.emitWithAck("block", BLOCK_MS), "the block did not end", AFTER_MS);
+  const done = within(
+    client.emitWithAck("block soon", BLOCK_MS),
+    "the block did not end",
+    AFTER_MS,
+  );
   done.then(
     () => {
       isOver = true;
