@@ -60,6 +60,7 @@ const TALKS: Record<string, LogTalk> = {
       const peer = await PollingPeer.join(port);
       const candidate = await upgradeOf(port, peer.sid);
       await ask(candidate, "2probe");
+      await logged("got probe ping packet");
       await peer.poll();
       candidate.send("5");
       await logged("got upgrade packet");
@@ -76,6 +77,7 @@ const TALKS: Record<string, LogTalk> = {
       await peer.send("40");
       await peer.poll();
       await ask(candidate, "2probe");
+      await logged("got probe ping packet");
       await peer.poll();
       await peer.send('42["two"]');
       await ask(candidate, "5", 2);
@@ -99,6 +101,7 @@ const TALKS: Record<string, LogTalk> = {
       const refused = await upgradeOf(port, peer.sid);
       await refused.expectClose();
       await ask(candidate, "2probe");
+      await logged("got probe ping packet");
       candidate.write(closeFrame(1000));
       await logged("client did not complete upgrade - transport closed");
       const late = await upgradeOf(port, peer.sid);
@@ -118,6 +121,7 @@ const TALKS: Record<string, LogTalk> = {
       const peer = await PollingPeer.join(port);
       const candidate = await upgradeOf(port, peer.sid);
       await ask(candidate, "2probe");
+      await logged("got probe ping packet");
       await peer.send("1");
       await candidate.expectClose();
       candidate.write(closeFrame(1000));
@@ -130,6 +134,7 @@ const TALKS: Record<string, LogTalk> = {
       await ask(peer, '420["question",5]');
       await ask(peer, '42["ask"]');
       peer.send('430["x"]');
+      await logged("calling ack 0");
       peer.send('439["x"]');
       await logged("bad ack 9");
       await ask(peer, '42["ask all"]');
