@@ -117,6 +117,19 @@ describeBoth("engine poll", (implementation) => {
     expect(log).toHaveLength(1);
   });
 
+  it("a second poll right after what is sent is an overlap if that is compressed", async () => {
+    const options = { httpCompression: { threshold: 1 } };
+    const { peer, session, park } = await startPolled(implementation, options);
+    const poll = await park({ "Accept-Encoding": "gzip" });
+    const closed = once(session, "close");
+    session.send(randomBytes(4 * 1024 * 1024).toString("hex"));
+    const { status } = await peer.get();
+    expect(status).toBe(400);
+    const [reason, { message }] = await closed;
+    expect([reason, message]).toEqual(["transport error", "overlap from client"]);
+    expect((await poll.response).status).toBe(200);
+  });
+
   it("an aborted poll ends the session with an error that tells so", async () => {
     const { session, park } = await startPolled(implementation);
     const closed = once(session, "close");

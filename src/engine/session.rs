@@ -349,6 +349,8 @@ impl Session {
             answer(self.slot, request, self.config.protocol, &[PacketType::Close], events);
             return;
         };
+        // What was sent in this round belongs to the GET that waited then, and would leave it unanswered with this one.
+        polling.flush(self.slot, self.config.protocol, events);
         polling.park(request);
         if !polling.outbox.is_empty() {
             polling.flush_all(self.slot, self.config.protocol, events);

@@ -30,6 +30,17 @@ fn a_get_that_waits_takes_the_first_packet_alone() {
 }
 
 #[test]
+fn a_get_that_comes_before_the_flush_takes_nothing_from_the_one_that_waited() {
+    let mut bench = Bench::polling();
+    bench.poll(1);
+    bench.session.send(1, 1, false, |_, _| message("a"));
+    bench.poll(2);
+    assert_eq!(bench.events(), ["respond 1 4a"]);
+    bench.send("b");
+    assert_eq!(bench.flush().events(), ["respond 2 4b"]);
+}
+
+#[test]
 fn packets_that_were_sent_together_share_a_payload() {
     let mut bench = Bench::polling();
     bench.poll(1);
