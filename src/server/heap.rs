@@ -3,8 +3,8 @@
 //! glibc keeps what was freed for the next allocation, in the arena of each thread, and small blocks between large ones
 //! keep it from shrinking by itself: a process that once had 100 MB of large messages on their way stayed that large. So
 //! large blocks are counted as they come and go, and a shard that finds the burst over asks glibc to give back what is
-//! free. It takes about 0.4 ms for each MB, during which threads that allocate may wait, so it is done seldom and only
-//! when it pays. Other allocators do it by themselves.
+//! free. It takes some tenths of a millisecond for each MB, during which threads that allocate may wait, so it is done
+//! seldom and only when it pays. Other allocators do it by themselves.
 //!
 //! Nothing is counted, and nothing done, unless the process has [`CountingHeap`] as its allocator.
 
@@ -135,7 +135,7 @@ const LARGE_BYTES: usize = 16 * 1024;
 /// Less than this is not worth the time.
 const BURST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Bursts that come one after the other are one: what is given back must be had again, at 0.3 ms for each MB.
+/// Bursts that come one after the other are one: what is given back must be had again.
 const PAUSE_MS: u64 = 5_000;
 
 #[cfg(test)]

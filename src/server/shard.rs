@@ -101,8 +101,6 @@ pub(super) struct Shard {
     timers: Timers,
     /// The deadline that the thread sleeps towards.
     sleeping_until: u64,
-    /// When a timer has fired last.
-    fired_at: u64,
     /// Sessions with output since the last flush, each once.
     dirty: Vec<u32>,
     /// Deliveries since the last flush.
@@ -152,7 +150,6 @@ impl Shard {
             connections: Connections::default(),
             timers: Timers::default(),
             sleeping_until: u64::MAX,
-            fired_at: 0,
             dirty: Vec::new(),
             queued: 0,
             read_buffer: Vec::new(),
@@ -246,14 +243,9 @@ impl Shard {
         }
     }
 
-    /// Does what has become due, a little later if something was done just before: pings of many sessions leave in one
-    /// turn, and wake this thread and their clients once (heartbeats: 12.7 to 10.9 µs each with 8 in a turn).
+    /// Does what has become due.
     fn fire_due(&mut self) {
-        if self.now < self.fired_at + TIMER_SLACK_MS {
-            return;
-        }
         while let Some(timer) = self.timers.pop_due(self.now) {
-            self.fired_at = self.now;
             self.contain(|shard| match timer {
                 Timer::Session(slot) => shard.tick(slot),
                 Timer::Stream(conn) => shard.stream_is_due(conn),
@@ -287,15 +279,9 @@ impl Shard {
         }
     }
 
-    /// When the thread has to wake for a deadline.
-    fn not_too_soon(&self, deadline: u64) -> u64 {
-        deadline.max(self.fired_at + TIMER_SLACK_MS)
-    }
-
     /// Sees to it that `timer` is looked at by `deadline`.
     fn arm(&mut self, timer: Timer, deadline: u64) {
         self.timers.arm(timer, deadline);
-        let deadline = self.not_too_soon(deadline);
         if deadline < self.sleeping_until
             && let Some(inbox) = self.inboxes.get(self.index as usize)
         {
@@ -304,9 +290,6 @@ impl Shard {
         }
     }
 }
-
-/// How far apart timers fire at the least. A single session's are on time.
-const TIMER_SLACK_MS: u64 = 4;
 
 /// A panic with a shard locked was contained, or ended its thread.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {

@@ -148,7 +148,6 @@ impl Shard {
         }
         let deadlines = [self.timers.next_deadline(), self.heap_review.at(self.now)];
         let deadline = deadlines.into_iter().flatten().min();
-        let deadline = deadline.map(|deadline| self.not_too_soon(deadline));
         self.sleeping_until = deadline.unwrap_or(u64::MAX);
         (true, deadline)
     }
