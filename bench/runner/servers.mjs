@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { buildCrate } from "./crate.mjs";
 
 const PEERS = new URL("../peers/", import.meta.url);
 const requirePeer = createRequire(new URL("package.json", PEERS));
@@ -64,7 +65,7 @@ export function can(server, scenario) {
 /** Why a server cannot be had here; undefined if it can. Builds what has to be built. */
 export function missing(server) {
   const { missing: reason, crate } = SERVERS[server];
-  return reason?.() ?? (crate === undefined ? undefined : unbuilt(server));
+  return reason?.() ?? (crate && buildCrate(fileURLToPath(crate), "--locked"));
 }
 
 /** The program of a server that is one of its own. */
@@ -86,16 +87,4 @@ function newerRust(major, minor) {
   const [, has, hasMinor] = /(\d+)\.(\d+)/.exec(stdout ?? "") ?? [];
   const isEnough = Number(has) > major || (Number(has) === major && Number(hasMinor) >= minor);
   return isEnough ? undefined : `it needs Rust ${major}.${minor}`;
-}
-
-function unbuilt(server) {
-  const folder = fileURLToPath(SERVERS[server].crate);
-  const command = ["build", "--release", "--locked", "--manifest-path", `${folder}Cargo.toml`];
-  console.error(`bench: cargo ${command.join(" ")}`);
-  const { status, error } = spawnSync("cargo", command, {
-    stdio: ["ignore", 2, 2],
-    // Beside its sources, wherever the environment would have builds go.
-    env: { ...process.env, CARGO_TARGET_DIR: `${folder}target` },
-  });
-  return error || status !== 0 ? "it does not build, see above" : undefined;
 }
