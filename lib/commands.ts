@@ -399,7 +399,6 @@ export class CommandWriter extends CommandBuffer {
   }
 }
 
-/** The bytes of this moment: a group is written when it ends, and users may reuse their memory before that. */
 /** Whether an array still has the parts that it had; texts are what they are. */
 function isAsBefore(parts: string | Part[], sources: Part[]): boolean {
   return (
@@ -408,6 +407,7 @@ function isAsBefore(parts: string | Part[], sources: Part[]): boolean {
   );
 }
 
+/** The bytes of this moment: a group is written when it ends, and users may reuse their memory before that. */
 function snapshot(parts: string | Part[]): string | Part[] {
   return typeof parts === "string"
     ? parts

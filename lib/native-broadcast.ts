@@ -288,6 +288,12 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
     }
   }
 
+  // To whoever asks an adapter what it is, it is npm's, and the server makes this class wherever that one is asked for.
+  Object.defineProperty(NativeAdapter.prototype, "constructor", {
+    value: Base,
+    configurable: true,
+    writable: true,
+  });
   return NativeAdapter as unknown as Base;
 }
 

@@ -3,11 +3,4 @@ import { SessionAwareAdapter } from "socket.io-adapter";
 import { withNativeBroadcast } from "./native-broadcast";
 
 /** Keeps the rooms of a namespace, the state of its disconnected sockets and what they miss in memory, and broadcasts through the core. */
-export class RecoveryAdapter extends withNativeBroadcast(SessionAwareAdapter) {}
-
-// To whoever asks an adapter what it is, it is npm's, and the server makes this class wherever that one is asked for.
-Object.defineProperty(RecoveryAdapter.prototype, "constructor", {
-  value: SessionAwareAdapter,
-  configurable: true,
-  writable: true,
-});
+export const RecoveryAdapter = withNativeBroadcast(SessionAwareAdapter);

@@ -5,6 +5,7 @@
  * none of them, so whoever decides that has to know. The method becomes an accessor of its prototype: calls cost what they did, and an
  * assignment makes the own property that it would have made anyway. `Object.defineProperty` on the object goes unseen.
  */
+import { ownValue } from "./own-value";
 
 /**
  * @param prototype where the method is
@@ -22,13 +23,15 @@ export function tellWhenReplaced<Owner extends object>(
     enumerable: false,
     get: () => method,
     set(this: Owner, value: unknown) {
-      Object.defineProperty(this, name, {
-        configurable: true,
-        enumerable: this !== prototype,
-        writable: true,
-        value,
-      });
-      if (this !== prototype) {
+      if (this === prototype) {
+        Object.defineProperty(prototype, name, {
+          value,
+          configurable: true,
+          writable: true,
+          enumerable: false,
+        });
+      } else {
+        ownValue(this, name, value);
         onReplaced(this);
       }
     },

@@ -555,8 +555,11 @@ export class Socket<
   }
 
   override [own.reachChanged](): void {
-    for (const adapter of new Set([this.adapter, this.nsp.adapter])) {
-      (adapter as Partial<NativeBroadcaster>)[own.reachChanged]?.(this);
+    const adapter = this.adapter as Partial<NativeBroadcaster>;
+    const present = this.nsp.adapter as Partial<NativeBroadcaster>; // the server may have been given another one since
+    adapter[own.reachChanged]?.(this);
+    if (present !== adapter) {
+      present[own.reachChanged]?.(this);
     }
   }
 

@@ -138,16 +138,22 @@ describe("the core", () => {
   });
 });
 
+/** Two clients whose sockets a middleware gives the same id. */
+async function startNamesakes(implementation: Implementation) {
+  const running = await startServer(implementation);
+  const { io } = running;
+  io.use((socket, next) => {
+    (socket as { id: string }).id = "user";
+    next();
+  });
+  const earlier = await joinPair(running);
+  const later = await joinPair(running);
+  return { io, earlier, later };
+}
+
 describeBoth("two sockets of one id", (implementation) => {
   it("the later one gets what is sent to the id, its rooms and everybody", async () => {
-    const running = await startServer(implementation);
-    const { io } = running;
-    io.use((socket, next) => {
-      (socket as { id: string }).id = "user";
-      next();
-    });
-    const earlier = await joinPair(running);
-    const later = await joinPair(running);
+    const { io, earlier, later } = await startNamesakes(implementation);
     const [earlierRecord, laterRecord] = [record(earlier.client), record(later.client)];
     later.socket.join("r");
     io.emit("all");
@@ -160,14 +166,7 @@ describeBoth("two sockets of one id", (implementation) => {
   });
 
   it("the end of the earlier one takes the later one's rooms, and a listener on it changes nobody's place", async () => {
-    const running = await startServer(implementation);
-    const { io } = running;
-    io.use((socket, next) => {
-      (socket as { id: string }).id = "user";
-      next();
-    });
-    const earlier = await joinPair(running);
-    const later = await joinPair(running);
+    const { io, earlier, later } = await startNamesakes(implementation);
     const laterRecord = record(later.client);
     earlier.socket.onAnyOutgoing(() => {});
     io.emit("before");

@@ -28,6 +28,18 @@ function peerOf(session: any): unknown[] {
 
 const GONE = ["127.0.0.1", "number", "IPv4", true];
 
+/** Opens a session over WebSocket, cuts it off, and looks at the peer when it has closed. */
+async function expectPeerAfterClose({ engine, port }: RunningEngine): Promise<void> {
+  const [[session], websocket] = await Promise.all([
+    once(engine, "connection"),
+    RawWebSocket.open(port, { path: `${PATH}?EIO=4&transport=websocket` }),
+  ]);
+  const close = once(session, "close");
+  websocket.stream.destroy();
+  await close;
+  expect(peerOf(session).slice(0, 3)).toEqual(GONE.slice(0, 3));
+}
+
 describeBoth("peer address", (implementation) => {
   const start = (options: EngineOptions = {}): Promise<RunningEngine> =>
     startEngine(implementation.name, options);
@@ -73,31 +85,16 @@ describeBoth("peer address", (implementation) => {
     });
 
     it(`is known of a WebSocket${seen}, in a listener of close`, async () => {
-      const { engine, port } = await start();
+      const running = await start();
       if (isShown) {
-        engine.use(middleware);
+        running.engine.use(middleware);
       }
-      const [[session], websocket] = await Promise.all([
-        once(engine, "connection"),
-        RawWebSocket.open(port, { path: `${PATH}?EIO=4&transport=websocket` }),
-      ]);
-      const close = once(session, "close");
-      websocket.stream.destroy();
-      await close;
-      expect(peerOf(session).slice(0, 3)).toEqual(GONE.slice(0, 3));
+      await expectPeerAfterClose(running);
     });
   }
 
   it("is known of a WebSocket of a wsEngine, in a listener of close", async () => {
-    const { engine, port } = await start({ wsEngine: ws.Server as never });
-    const [[session], websocket] = await Promise.all([
-      once(engine, "connection"),
-      RawWebSocket.open(port, { path: `${PATH}?EIO=4&transport=websocket` }),
-    ]);
-    const close = once(session, "close");
-    websocket.stream.destroy();
-    await close;
-    expect(peerOf(session).slice(0, 3)).toEqual(GONE.slice(0, 3));
+    await expectPeerAfterClose(await start({ wsEngine: ws.Server as never }));
   });
 
   it("is known of a polling session, in a listener of close", async () => {

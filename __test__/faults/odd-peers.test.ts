@@ -2,10 +2,10 @@
 // Each gets what it gets of socket.io, and others are served meanwhile.
 
 import { once as emitted } from "node:events";
-import { closePollingSoon, startBareEngine } from "../harness/bare-engine";
+import { startBareEngine } from "../harness/bare-engine";
 import { closeClientAfterTest } from "../harness/cleanup";
 import { once, within } from "../harness/events";
-import { describeBoth, it } from "../harness/implementations";
+import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { PollingPeer } from "../harness/polling-peer";
 import { openStream, readToEnd, request } from "../harness/raw-http";
 import { frame, openingHandshake, RawWebSocket } from "../harness/raw-websocket";
@@ -23,6 +23,16 @@ async function drip(stream: NodeJS.WritableStream, bytes: Buffer): Promise<void>
     }
     stream.write(Buffer.from([byte]));
   }
+}
+
+/** An engine with two polling sessions: the first is to end, the second to stay. */
+async function startTwo(implementation: Implementation) {
+  const { engine, port, nextSession } = await startBareEngine(implementation);
+  const opened = nextSession();
+  const peer = await PollingPeer.open(port);
+  const closed = once(await opened, "close");
+  const other = await PollingPeer.open(port);
+  return { engine, port, peer, other, closed };
 }
 
 describeBoth("odd peers", (implementation) => {
@@ -69,12 +79,7 @@ describeBoth("odd peers", (implementation) => {
   );
 
   it("a client that half-closes behind its poll ends its session, and that of nobody else", async () => {
-    const { engine, port, nextSession } = await startBareEngine(implementation);
-    const opened = nextSession();
-    const peer = await PollingPeer.open(port);
-    const session = await opened;
-    const other = await PollingPeer.open(port);
-    const closed = once(session, "close");
+    const { engine, port, peer, other, closed } = await startTwo(implementation);
     const stream = await openStream(port);
     closeClientAfterTest(() => stream.destroy());
     stream.end(`GET ${peer.target()} HTTP/1.1\r\nHost: a\r\n\r\n`);
@@ -84,12 +89,7 @@ describeBoth("odd peers", (implementation) => {
   });
 
   it("a hundred polls of one session at once end it and are all answered, and others are served", async () => {
-    const { engine, port, nextSession } = await startBareEngine(implementation);
-    const opened = nextSession();
-    const peer = await PollingPeer.open(port);
-    const session = await opened;
-    const other = await PollingPeer.open(port);
-    const closed = once(session, "close");
+    const { engine, peer, other, closed } = await startTwo(implementation);
     const answers = await Promise.all(Array.from({ length: PARALLEL }, () => peer.get()));
     expect((await closed)[0]).toBe("transport error");
     const seen = answers.map(({ status, text }) => `${status} ${text}`);
@@ -103,7 +103,6 @@ describeBoth("odd peers", (implementation) => {
 
   it("the id of a session that is gone is unknown to a poll, a POST and an upgrade", async () => {
     const { engine, port, nextSession } = await startBareEngine(implementation);
-    closePollingSoon(engine);
     const opened = nextSession();
     const peer = await PollingPeer.open(port);
     const session = await opened;

@@ -6,6 +6,11 @@ export type Content = string | ArrayBufferView;
 /** FIN and the text opcode: the first byte of an unfragmented text frame (RFC 6455 section 5.2). */
 const FIN_TEXT = 0x81;
 
+/** Whether a message of this value is binary. */
+export function isBinary(data: unknown): data is ArrayBuffer | ArrayBufferView {
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+}
+
 /** Falsy values are an empty message, binary ones stay, the rest is made text. */
 export function contentOf(data: any): Content {
   if (typeof data === "string" || ArrayBuffer.isView(data)) {

@@ -5,7 +5,7 @@
  * lengths, and JSONP a script around them. So what is near the threshold is written out as the core will, and nothing else is.
  */
 import * as inTransport from "./in-transport";
-import { contentOf } from "./message";
+import { contentOf, isBinary } from "./message";
 import { PACKET_TYPES, type Packet } from "./payload";
 import { encodingFor } from "./poll-response";
 import type { PollingTransport } from "./polling";
@@ -53,10 +53,6 @@ function bodyLength(transport: PollingTransport, packets: readonly Packet[]): nu
     return `${text.length}:${text}`;
   });
   return transport[inTransport.bodyLength](texts.join(""));
-}
-
-function isBinary(data: unknown): boolean {
-  return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
 }
 
 /** A packet where binary data is base64: `b` stands for its type, but in revision 3 before it. */

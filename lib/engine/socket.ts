@@ -13,7 +13,7 @@ import { peerEnd } from "./endpoint";
 import * as inEngine from "./in-engine";
 import * as inTransport from "./in-transport";
 import { logSending, logsWrites } from "./log";
-import { type Content, contentOf, textOfFrame } from "./message";
+import { type Content, contentOf, isBinary, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
 import { DIGIT_ZERO, PACKET_TYPES, type Packet, type PacketType } from "./payload";
 import type { PollingTransport } from "./polling";
@@ -247,7 +247,7 @@ export class Socket extends Session {
     data: unknown,
     flags: number,
   ): void {
-    if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+    if (isBinary(data)) {
       this[inEngine.commands].send(this[inEngine.slot], [contentOf(data)], flags); // bytes have no type
     } else {
       const digit = PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number]);
