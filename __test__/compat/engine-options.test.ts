@@ -184,8 +184,20 @@ describeBoth("engine options", (implementation) => {
   it("header events do not fire for refusals", async () => {
     const running = await startServer(implementation);
     const log: string[] = [];
-    running.io.engine.on("headers", () => log.push("headers"));
-    await request(running.port, { path: "/socket.io/?transport=unknown" });
+    for (const name of ["initial_headers", "headers"]) {
+      running.io.engine.on(name, () => log.push(name));
+    }
+    const statuses: number[] = [];
+    for (const query of [
+      "transport=unknown",
+      "EIO=4&transport=polling&sid=nobody",
+      "EIO=3&transport=polling",
+    ]) {
+      statuses.push((await request(running.port, { path: `/socket.io/?${query}` })).status);
+    }
+    const upgrade = openingHandshake({ path: "/socket.io/?EIO=4&transport=websocket&sid=nobody" });
+    expect(await exchange(running.port, upgrade)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(statuses).toEqual([400, 400, 400]);
     expect(log).toEqual([]);
   });
 

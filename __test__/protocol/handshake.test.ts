@@ -63,6 +63,18 @@ describeBoth("engine handshake", (implementation) => {
     expect(seen).toEqual([peer.sid, "open", 1, "polling", true]);
   });
 
+  it("it can be found by its id as soon as the headers of the answer have been told, before a client can have them", async () => {
+    const { port, engine } = await startBareEngine(implementation);
+    const found: unknown[] = [];
+    engine.on("initial_headers", () => {
+      queueMicrotask(() =>
+        found.push(...Object.keys((engine as any).clients), engine.clientsCount),
+      );
+    });
+    const { sid } = await PollingPeer.open(port);
+    expect(found).toEqual([sid, 1]);
+  });
+
   it("session.request is the request of the handshake, with its query", async () => {
     const { port, nextSession } = await startBareEngine(implementation);
     const session = nextSession();

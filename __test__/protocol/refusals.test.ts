@@ -180,21 +180,23 @@ describeBoth("engine refusals", (implementation) => {
     expect(response.text).toBe('{"code":0,"message":"Transport unknown"}');
   });
 
-  it("a session that is posted to over another transport is a mismatch", async () => {
+  it("a session that is asked for, or posted to, over another transport is a mismatch", async () => {
     const server = await startBareEngine(implementation);
     const socket = await RawWebSocket.open(server.port);
     const { sid } = JSON.parse((await socket.expectText(/^0/)).slice(1));
-    const error = await refusalOf(server, async () => {
-      const path = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
-      expect((await request(server.port, { path })).text).toBe(
-        '{"code":3,"message":"Bad request"}',
-      );
-    });
-    expect(error.context).toEqual({
-      name: "TRANSPORT_MISMATCH",
-      transport: "polling",
-      previousTransport: "websocket",
-    });
+    for (const message of [{ method: "GET" }, { method: "POST", body: "4a" }]) {
+      const error = await refusalOf(server, async () => {
+        const path = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+        expect((await request(server.port, { path, ...message })).text).toBe(
+          '{"code":3,"message":"Bad request"}',
+        );
+      });
+      expect(error.context).toEqual({
+        name: "TRANSPORT_MISMATCH",
+        transport: "polling",
+        previousTransport: "websocket",
+      });
+    }
   });
 
   it("a session that is polled with another protocol revision is a mismatch", async () => {
