@@ -92,6 +92,7 @@ export const KIND = {
   budget: 22,
   log: 23,
   finish: 24,
+  expectCandidate: 25,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -238,9 +239,14 @@ export class CommandWriter extends CommandBuffer {
     this.three(KIND.leave, namespace, member, room);
   }
 
-  /** Closes a session; with `discard` nothing is waited for. */
-  close(slot: number, discard: boolean): void {
-    this.one(KIND.close, discard ? 1 : 0, slot);
+  /** Closes a session; with `discard` nothing is waited for. With `isOver` it has ended here, so no GET will come that could be told. */
+  close(slot: number, discard: boolean, isOver = false): void {
+    this.one(KIND.close, (discard ? 1 : 0) | (isOver ? 2 : 0), slot);
+  }
+
+  /** Says how the candidate that comes next takes binary messages: `textOnly` is only as base64. */
+  expectCandidate(slot: number, textOnly: boolean): void {
+    this.one(KIND.expectCandidate, textOnly ? 1 : 0, slot);
   }
 
   /** All that came before a CLOSED that waits for it is dealt with: the core says goodbye to the peer. */

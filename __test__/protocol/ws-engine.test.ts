@@ -284,6 +284,22 @@ describeBoth("wsEngine", (implementation) => {
     expect(await heard).toEqual([Buffer.from([4, 5])]);
   });
 
+  it("a client that asked for base64 on polling alone takes bytes after the switch", async () => {
+    const server = await startBareEngine(implementation, WITH_WS);
+    const opened = server.nextSession();
+    const polling = await PollingPeer.open(server.port, { query: { b64: "1" } });
+    const session = await opened;
+    const path = `/socket.io/?EIO=4&transport=websocket&sid=${polling.sid}`;
+    const peer = await RawWebSocket.open(server.port, { path });
+    session.send(Buffer.from([1, 2]));
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    session.send(Buffer.from([3]));
+    expect((await peer.nextFrame()).payload).toEqual(Buffer.from([1, 2]));
+    expect((await peer.nextFrame()).payload).toEqual(Buffer.from([3]));
+  });
+
   it("clients of protocol 3 are served", async () => {
     const path = "/socket.io/?EIO=3&transport=websocket";
     const { peer, session } = await open(implementation, { allowEIO3: true }, path);

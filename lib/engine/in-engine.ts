@@ -57,6 +57,7 @@ export const givePacket: unique symbol = Symbol("givePacket");
 export const takeStock: unique symbol = Symbol("takeStock");
 export const observed: unique symbol = Symbol("observed");
 export const transportName: unique symbol = Symbol("transportName");
+export const expectCandidate: unique symbol = Symbol("expectCandidate");
 export const supportsBinary: unique symbol = Symbol("supportsBinary");
 export const open: unique symbol = Symbol("open");
 export const tellOpening: unique symbol = Symbol("tellOpening");

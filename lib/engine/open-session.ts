@@ -234,6 +234,8 @@ function takeStream(
   if (role === Role.Direct) {
     debug('handshaking client "%s"', session?.id);
     session?.[inEngine.open]();
+  } else if (role === Role.Candidate) {
+    session?.[inEngine.expectCandidate](Boolean(request.req._query.b64));
   }
   const slot = session?.[inEngine.slot] ?? 0;
   const { subprotocol } = handshake;

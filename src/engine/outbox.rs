@@ -19,6 +19,7 @@ use std::io::IoSlice;
 use std::iter;
 use std::ops::AddAssign;
 
+use crate::codec::engine_io::BinaryForm;
 use crate::engine::ledger::Held;
 
 pub use crate::engine::outbox::entry::Entry;
@@ -102,6 +103,13 @@ impl Outbox {
     pub fn append(&mut self, mut other: Self) {
         while let Some(entry) = other.pop() {
             self.push(entry);
+        }
+    }
+
+    /// The same, with binary messages in this form.
+    pub fn append_reformed(&mut self, mut other: Self, form: BinaryForm) {
+        while let Some(entry) = other.pop() {
+            self.push(entry.reformed(form));
         }
     }
 

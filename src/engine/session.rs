@@ -65,6 +65,8 @@ pub struct Session {
     has_pending: bool,
     /// The heartbeat, and the messages of its streams as they came, are told for the log.
     is_logged: bool,
+    /// Whether the candidate that comes next takes binary messages as they are, if its request has said so.
+    expected_binary: Option<bool>,
     state: State,
     config: Config,
     heartbeat: Heartbeat,
@@ -134,6 +136,7 @@ impl Session {
             is_observed: false,
             has_pending: false,
             is_logged: false,
+            expected_binary: None,
             state: State::Open,
             config,
             heartbeat: Heartbeat::new(&config, now),
@@ -210,18 +213,25 @@ impl Session {
         }
     }
 
+    /// Says whether the candidate that comes next takes binary messages as they are; else it is as the session's transport.
+    pub const fn expect_candidate(&mut self, supports_binary: bool) {
+        self.expected_binary = Some(supports_binary);
+    }
+
     /// Gives a session on polling a WebSocket to move to; false if it cannot move, or another one came first. One that is closing moves
     /// too: this way its client may get what was sent before the close.
     pub fn attach_candidate(&mut self, conn: u32, response: Bytes, now: u64) -> bool {
         let can_upgrade = matches!(self.state, State::Open | State::Closing { .. })
             && matches!(self.transport, Transport::Polling(_))
             && self.upgrade.is_none();
+        let supports_binary = self.expected_binary.take().unwrap_or(self.config.supports_binary);
         if can_upgrade {
             let deadline = now.saturating_add(self.config.upgrade_timeout_ms.into());
             self.upgrade = Some(Box::new(Upgrade::new(
                 conn,
                 response,
                 self.config.max_message_bytes,
+                supports_binary,
                 deadline,
             )));
         }
@@ -413,6 +423,13 @@ impl Session {
         self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
     }
 
+    /// The owner takes no GET any more, so one that is to be told of the end is not waited for.
+    pub fn finish_closing(&mut self, now: u64, events: &mut impl Events) {
+        if matches!(self.state, State::Closing { .. }) {
+            self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
+        }
+    }
+
     /// The owner has dealt with all that came before the end that it was told of.
     pub fn finish(&mut self, now: u64, events: &mut impl Events) {
         if matches!(self.state, State::Ending { .. }) {
@@ -515,11 +532,18 @@ impl Session {
     /// Makes the candidate the transport.
     fn switch(&mut self, now: u64, events: &mut impl Events) {
         let Some(upgrade) = self.upgrade.take() else { return };
-        let mut websocket = upgrade.websocket;
+        let Upgrade { mut websocket, supports_binary, .. } = *upgrade;
         let conn = websocket.conn();
+        let is_as_before = self.config.supports_binary == supports_binary;
+        self.config.supports_binary = supports_binary;
         if let Transport::Polling(polling) = &mut self.transport {
             polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
-            websocket.outbox.append(std::mem::take(&mut polling.outbox));
+            let waiting = std::mem::take(&mut polling.outbox);
+            if is_as_before {
+                websocket.outbox.append(waiting);
+            } else {
+                websocket.outbox.append_reformed(waiting, binary_form(&self.config));
+            }
         }
         self.transport = Transport::WebSocket(websocket);
         self.heartbeat.upgraded(now);

@@ -85,6 +85,8 @@ pub enum Command<'a> {
         slot: u32,
         /// At once, instead of after what is in the outbox.
         discard: bool,
+        /// JavaScript has ended it already: no other poll will come for what is left.
+        is_over: bool,
     },
     /// A poll waits for packets.
     Poll {
@@ -168,6 +170,13 @@ pub enum Command<'a> {
     Log {
         /// It is told.
         is_on: bool,
+    },
+    /// The candidate that comes next says by itself how it takes binary messages.
+    ExpectCandidate {
+        /// The session.
+        slot: u32,
+        /// Only as base64.
+        is_text_only: bool,
     },
     /// All that came before a `CLOSED` that waits for it is dealt with.
     Finish {

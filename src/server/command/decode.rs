@@ -48,7 +48,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=FINISH).contains(&record.kind) {
+    if !(OPEN..=EXPECT_CANDIDATE).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -92,7 +92,11 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
             member: fields.number()?,
             room: fields.number()?,
         },
-        CLOSE => Command::Close { slot: fields.number()?, discard: flags & DISCARD != 0 },
+        CLOSE => Command::Close {
+            slot: fields.number()?,
+            discard: flags & DISCARD != 0,
+            is_over: flags & OVER != 0,
+        },
         POLL => Command::Poll { slot: fields.number()?, request: fields.number()? },
         PONG => Command::Pong { slot: fields.number()? },
         TURN => Command::Turn { turn: fields.number()? },
@@ -151,6 +155,10 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
         }
         LOG => Command::Log { is_on: fields.number()? != 0 },
         FINISH => Command::Finish { slot: fields.number()? },
+        EXPECT_CANDIDATE => Command::ExpectCandidate {
+            slot: fields.number()?,
+            is_text_only: flags & EXPECT_TEXT_ONLY != 0,
+        },
         _ => return None,
     })
 }
@@ -248,6 +256,9 @@ const PACKET: u32 = 21;
 const BUDGET: u32 = 22;
 const LOG: u32 = 23;
 const FINISH: u32 = 24;
+const EXPECT_CANDIDATE: u32 = 25;
+/// Its flag.
+const EXPECT_TEXT_ONLY: u32 = 1;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;
@@ -262,8 +273,9 @@ const FILTERED: u32 = 8;
 const EXPENDABLE: u32 = 16;
 const FOLLOWED: u32 = 32;
 
-// Flag of CLOSE.
+// Flags of CLOSE.
 const DISCARD: u32 = 1;
+const OVER: u32 = 2;
 
 // Flags of FRAME.
 const FRAME_OPCODE: u32 = 0xf;

@@ -36,6 +36,7 @@ impl Survey {
                 | Command::Pong { slot }
                 | Command::Received { slot }
                 | Command::Finish { slot }
+                | Command::ExpectCandidate { slot, .. }
                 | Command::MemberAdd { slot, .. }
                 | Command::Observe { slot, .. }
                 | Command::Budget { slot, .. } => Place::Slot(slot),

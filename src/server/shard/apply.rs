@@ -102,7 +102,10 @@ impl Shard {
                     rooms.leave(namespace, member, room);
                 }
             }
-            Command::Close { slot, discard } => self.close(owner, slot, discard),
+            Command::Close { slot, discard, is_over } => self.close(owner, slot, discard, is_over),
+            Command::ExpectCandidate { slot, is_text_only } => {
+                self.step_own(owner, slot, |session, _, _| session.expect_candidate(!is_text_only));
+            }
             Command::Finish { slot } => {
                 self.step_own(owner, slot, |session, now, events| session.finish(now, events));
             }
@@ -157,7 +160,7 @@ impl Shard {
         delivery.count_sent(packets);
     }
 
-    fn close(&mut self, owner: u32, slot: u32, discard: bool) {
+    fn close(&mut self, owner: u32, slot: u32, discard: bool, is_over: bool) {
         if discard {
             let turn = self.link_state(owner).map_or(0, |state| state.turn);
             self.drop_waiting(owner, slot, turn);
@@ -165,7 +168,12 @@ impl Shard {
             // What was sent before is told as sent while there is a session to tell it of.
             self.step_own(owner, slot, |_, _, _| {});
         }
-        self.step_own(owner, slot, |session, now, events| session.close(discard, now, events));
+        self.step_own(owner, slot, |session, now, events| {
+            session.close(discard, now, events);
+            if is_over {
+                session.finish_closing(now, events);
+            }
+        });
     }
 
     fn open(&mut self, owner: u32, open: &Open<'_>) {
