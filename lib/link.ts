@@ -102,6 +102,8 @@ export class Link {
   private readonly readEventsSoon = (): void => {
     setImmediate(this.onEventTurn);
   };
+  /** Set while something is open: a program that loads the package again and again, as tests do, is left with no listeners. */
+  private readonly onExit = (): void => this.flushBeforeExit();
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
   private isFlushing = false;
@@ -130,7 +132,6 @@ export class Link {
     this.binding.setCeiling(ceiling);
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
-    process.on("exit", () => this.flushBeforeExit());
   }
 
   /** Number of the current turn of the event loop. */
@@ -296,21 +297,20 @@ export class Link {
   private retain(): void {
     if (this.live++ === 0) {
       this.keepAlive.ref();
+      process.on("exit", this.onExit);
     }
   }
 
   private release(): void {
     if (--this.live === 0) {
       this.keepAlive.unref();
+      process.removeListener("exit", this.onExit);
     }
   }
 
   /** `emit(); process.exit()` is delivered, as with socket.io, where libuv writes at once. */
   private flushBeforeExit(): void {
     responses.leave();
-    if (this.live === 0) {
-      return;
-    }
     this.isLeaving = true;
     this.reader.leave();
     this.reader.resume();

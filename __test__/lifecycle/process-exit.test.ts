@@ -36,6 +36,12 @@ describeBoth("process exit", (implementation) => {
     });
   }
 
+  it("a process that loads the package a dozen times is left without listeners, and not warned of them", async () => {
+    const { finished } = startFixture(implementation, "one-shot.cjs", ["load again and again"]);
+    const stdout = "listeners of exit: 0\n";
+    expect(await finished).toMatchObject({ exitCode: 0, stdout, stderr: "" });
+  });
+
   for (const behaviour of ["close on demand", "close engine on demand"]) {
     for (const { label, transports } of TRANSPORTS) {
       it(`${behaviour} with a client over ${label}: the process ends, and the client is told`, async () => {
