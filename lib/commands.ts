@@ -93,6 +93,7 @@ export const KIND = {
   log: 23,
   finish: 24,
   expectCandidate: 25,
+  tune: 26,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -326,6 +327,16 @@ export class CommandWriter extends CommandBuffer {
   /** Chooses which frames of the peer are told (`FRAME`), and whether the stream is read at all. */
   watch(conn: number, mask: number): void {
     this.one(KIND.watch, mask, conn);
+  }
+
+  /** Whether small writes leave at once, on the socket under a stream. */
+  noDelay(conn: number, isOn: boolean): void {
+    this.two(KIND.tune, isOn ? 1 : 0, conn, 0);
+  }
+
+  /** Whether the kernel looks after a peer that is silent for so many seconds; 0 leaves the time as it is. */
+  keepAlive(conn: number, isOn: boolean, seconds: number): void {
+    this.two(KIND.tune, (isOn ? 1 : 0) | 2, conn, seconds);
   }
 
   /** Chooses whether the heartbeat, and the messages of WebSockets as they came, are told of all sessions (`HEARTBEAT`, `PING_SENT`, `FRAME`). */

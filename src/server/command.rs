@@ -171,6 +171,13 @@ pub enum Command<'a> {
         /// It is told.
         is_on: bool,
     },
+    /// Chooses an option of the socket under a stream.
+    Tune {
+        /// The stream.
+        conn: u32,
+        /// What is chosen.
+        tuning: Tuning,
+    },
     /// The candidate that comes next says by itself how it takes binary messages.
     ExpectCandidate {
         /// The session.
@@ -182,6 +189,20 @@ pub enum Command<'a> {
     Finish {
         /// The session.
         slot: u32,
+    },
+}
+
+/// An option of a socket, as Node's `net.Socket` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tuning {
+    /// Whether small writes leave at once.
+    NoDelay(bool),
+    /// Whether the kernel looks after a peer that is silent for so many seconds; 0 leaves the time as it is.
+    KeepAlive {
+        /// It does.
+        is_on: bool,
+        /// The time.
+        idle_s: u32,
     },
 }
 

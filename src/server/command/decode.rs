@@ -5,7 +5,9 @@ use crate::codec::websocket::Opcode;
 use crate::config::{OutboxBudget, OutboxPolicy};
 use crate::engine::{Frame, Watch};
 use crate::hub::Target;
-use crate::server::command::{BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags};
+use crate::server::command::{
+    BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags, Tuning,
+};
 use crate::server::record::{Fields, Record, Records};
 
 /// A fault in our own library: the rest of the buffer cannot be read.
@@ -48,7 +50,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=EXPECT_CANDIDATE).contains(&record.kind) {
+    if !(OPEN..=TUNE).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -155,6 +157,16 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
         }
         LOG => Command::Log { is_on: fields.number()? != 0 },
         FINISH => Command::Finish { slot: fields.number()? },
+        TUNE => {
+            let (conn, idle_s) = (fields.number()?, fields.number()?);
+            let is_on = flags & TUNE_ON != 0;
+            let tuning = if flags & TUNE_KEEP_ALIVE == 0 {
+                Tuning::NoDelay(is_on)
+            } else {
+                Tuning::KeepAlive { is_on, idle_s }
+            };
+            Command::Tune { conn, tuning }
+        }
         EXPECT_CANDIDATE => Command::ExpectCandidate {
             slot: fields.number()?,
             is_text_only: flags & EXPECT_TEXT_ONLY != 0,
@@ -259,6 +271,7 @@ const FINISH: u32 = 24;
 const EXPECT_CANDIDATE: u32 = 25;
 /// Its flag.
 const EXPECT_TEXT_ONLY: u32 = 1;
+const TUNE: u32 = 26;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;
@@ -276,6 +289,10 @@ const FOLLOWED: u32 = 32;
 // Flags of CLOSE.
 const DISCARD: u32 = 1;
 const OVER: u32 = 2;
+
+// Flags of TUNE.
+const TUNE_ON: u32 = 1;
+const TUNE_KEEP_ALIVE: u32 = 2;
 
 // Flags of FRAME.
 const FRAME_OPCODE: u32 = 0xf;

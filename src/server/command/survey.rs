@@ -50,6 +50,7 @@ impl Survey {
                 | Command::BridgeAck { .. }
                 | Command::Frame { .. }
                 | Command::Watch { .. }
+                | Command::Tune { .. }
                 | Command::Log { .. }
                 | Command::ConnDestroy { .. } => Place::Shard,
             };

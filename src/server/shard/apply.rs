@@ -130,6 +130,7 @@ impl Shard {
                 self.receive_from_bridge(owner, conn, bytes, wants_word);
             }
             Command::Frame { conn, frame } => self.send_frame(owner, conn, &frame),
+            Command::Tune { conn, tuning } => self.tune(owner, conn, tuning),
             Command::Watch { conn, watch, is_held } => self.watch(owner, conn, watch, is_held),
             Command::Log { is_on } => self.log(owner, is_on),
             Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
