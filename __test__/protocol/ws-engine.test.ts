@@ -300,6 +300,28 @@ describeBoth("wsEngine", (implementation) => {
     expect((await peer.nextFrame()).payload).toEqual(Buffer.from([3]));
   });
 
+  it("what a connection listener sends behind the initial packet is told as a batch with it", async () => {
+    const server = await startBareEngine(implementation, { ...WITH_WS, initialPacket: "hello" });
+    const log: unknown[] = [];
+    const callbacks = new Promise<void>((resolve) => {
+      server.engine.on("connection", (session: Session) => {
+        session.on("flush", (packets: any[]) => log.push(packets.map(({ data }) => data)));
+        session.on("drain", () => log.push("drain"));
+        session.send("one", () => log.push("sent one"));
+        session.send("two", () => resolve());
+      });
+    });
+    const peer = await RawWebSocket.open(server.port, {
+      path: "/socket.io/?EIO=4&transport=websocket",
+    });
+    await callbacks;
+    expect(log).toEqual([["hello", "one", "two"], "drain", "sent one"]);
+    await peer.expectText(/^0/);
+    for (const text of ["4hello", "4one", "4two"]) {
+      await peer.expectText(text);
+    }
+  });
+
   it("clients of protocol 3 are served", async () => {
     const path = "/socket.io/?EIO=3&transport=websocket";
     const { peer, session } = await open(implementation, { allowEIO3: true }, path);
