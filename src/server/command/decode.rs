@@ -143,36 +143,40 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
                 data: fields.bytes(len as usize)?,
             }
         }
-        BUDGET => {
-            let (slot, max_bytes, policy) = (fields.number()?, fields.number()?, fields.number()?);
-            let max_bytes = Some(max_bytes).filter(|&bytes| bytes != UNLIMITED);
-            let policy = match policy {
-                0 => OutboxPolicy::Stalled,
-                1 => OutboxPolicy::Disconnect,
-                2 => OutboxPolicy::DropVolatile,
-                3 => OutboxPolicy::DropOldest,
-                _ => return None,
-            };
-            Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } }
-        }
+        BUDGET => decode_budget(fields)?,
         LOG => Command::Log { is_on: fields.number()? != 0 },
         FINISH => Command::Finish { slot: fields.number()? },
-        TUNE => {
-            let (conn, idle_s) = (fields.number()?, fields.number()?);
-            let is_on = flags & TUNE_ON != 0;
-            let tuning = if flags & TUNE_KEEP_ALIVE == 0 {
-                Tuning::NoDelay(is_on)
-            } else {
-                Tuning::KeepAlive { is_on, idle_s }
-            };
-            Command::Tune { conn, tuning }
-        }
+        TUNE => Command::Tune { conn: fields.number()?, tuning: Tuning::decode(flags, fields)? },
         EXPECT_CANDIDATE => Command::ExpectCandidate {
             slot: fields.number()?,
             is_text_only: flags & EXPECT_TEXT_ONLY != 0,
         },
         _ => return None,
     })
+}
+
+fn decode_budget<'a>(fields: &mut Fields<'a>) -> Option<Command<'a>> {
+    let (slot, max_bytes, policy) = (fields.number()?, fields.number()?, fields.number()?);
+    let max_bytes = Some(max_bytes).filter(|&bytes| bytes != UNLIMITED);
+    let policy = match policy {
+        0 => OutboxPolicy::Stalled,
+        1 => OutboxPolicy::Disconnect,
+        2 => OutboxPolicy::DropVolatile,
+        3 => OutboxPolicy::DropOldest,
+        _ => return None,
+    };
+    Some(Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } })
+}
+
+impl Tuning {
+    fn decode(flags: u32, fields: &mut Fields<'_>) -> Option<Self> {
+        let (idle_s, is_on) = (fields.number()?, flags & TUNE_ON != 0);
+        Some(if flags & TUNE_KEEP_ALIVE == 0 {
+            Self::NoDelay(is_on)
+        } else {
+            Self::KeepAlive { is_on, idle_s }
+        })
+    }
 }
 
 impl<'a> Open<'a> {
