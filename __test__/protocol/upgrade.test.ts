@@ -290,6 +290,18 @@ describeBoth("engine upgrade", (implementation) => {
     await first.expectText("4x");
   });
 
+  it("a session that a listener of headers ends has no candidate, and what would be one is closed", async () => {
+    const { session, engine, candidate } = await startUpgradable(implementation);
+    engine.once("headers", () => session.close(true));
+    const peer = await candidate();
+    expect(await peer.expectClose()).toBeUndefined();
+    expect([session.readyState, session.upgrading, session.upgraded]).toEqual([
+      "closed",
+      false,
+      false,
+    ]);
+  });
+
   it("the end of the session closes its candidate", async () => {
     const { session, probed } = await startUpgradable(implementation);
     const peer = await probed();

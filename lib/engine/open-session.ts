@@ -206,7 +206,8 @@ function upgradeSession(request: UpgradeRequest, session: Socket | undefined): v
     return;
   }
   const carrier = takeStream(request, Role.Candidate, session);
-  if (carrier !== undefined) {
+  // A listener of the headers may have closed the session; then the core refuses the stream.
+  if (carrier !== undefined && session.readyState !== "closed") {
     session[inEngine.setCandidate](carrier);
   }
 }
