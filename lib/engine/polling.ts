@@ -45,6 +45,8 @@ export class Poll {
   readonly number = nextRequestNumber();
   /** An answer is certain to come: something was sent, so the GET no longer counts as waiting. */
   isTaken = false;
+  /** Something waited for it. */
+  endsBacklog = false;
   /** The answer was given to Node; while it is compressed the request is still held. */
   isAnswered = false;
   /** Its client has gone, and the session ends for it. */
@@ -190,6 +192,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     const { [inTransport.hasBacklog]: hasBacklog } = this;
     log.logParked(session, hasBacklog);
     const poll = new Poll(this, req, res);
+    poll.endsBacklog = hasBacklog;
     poll.isTaken = hasBacklog || session.readyState === "closing";
     this[inTransport.hasBacklog] = false;
     polls.push(poll);
@@ -273,6 +276,9 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     const poll = this[inTransport.polls].find(({ number }) => number === request);
     if (poll !== undefined && !poll.isAnswered) {
       this[inTransport.answer](poll, payload, compress);
+      if (poll.endsBacklog) {
+        this[inTransport.session][inEngine.onBacklogTaken]();
+      }
     }
   }
 
