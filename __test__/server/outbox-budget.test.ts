@@ -345,7 +345,10 @@ describe("outbox budget", () => {
   test("a message that is longer than the budget makes room for the events behind it", async () => {
     const running = await startServer(
       sioRs,
-      options({ maxBytes: 100_000, policy: "drop-oldest" }, { transports: ["polling"] }),
+      options(
+        { maxBytes: 100_000, policy: "drop-oldest" },
+        { transports: ["polling"], pingTimeout: 60_000 },
+      ),
     );
     const connected = once(running.io, "connection");
     await PollingPeer.join(running.port);
@@ -356,6 +359,7 @@ describe("outbox budget", () => {
       socket.emit("event", number, "x".repeat(500));
     }
     await eventually(() => waiting(socket) < 100_000, "the budget was not kept");
+    expect(socket.connected).toBe(true);
   });
 
   test("a broadcast to many stalled clients takes its memory once, and counts in the budget of each", async () => {
