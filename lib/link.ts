@@ -5,6 +5,7 @@
 import timers from "node:timers";
 import debugModule from "debug";
 import { runApart, runOutside } from "./async-context";
+import { beforeExit } from "./before-exit";
 import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
@@ -130,7 +131,7 @@ export class Link {
     this.binding.setCeiling(ceiling);
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
-    process.on("exit", () => this.flushBeforeExit());
+    beforeExit(() => this.flushBeforeExit());
   }
 
   /** Number of the current turn of the event loop. */

@@ -36,6 +36,11 @@ describeBoth("process exit", (implementation) => {
     });
   }
 
+  it("a package that is loaded anew again and again, as test runners do, makes Node warn of no leak", async () => {
+    const { finished } = startFixture(implementation, "loaded-anew.cjs");
+    expect(await finished).toMatchObject({ exitCode: 0, stdout: "one\n", stderr: "" });
+  });
+
   for (const behaviour of ["close on demand", "close engine on demand"]) {
     for (const { label, transports } of TRANSPORTS) {
       it(`${behaviour} with a client over ${label}: the process ends, and the client is told`, async () => {
