@@ -5,6 +5,7 @@
 import timers from "node:timers";
 import debugModule from "debug";
 import { runApart, runOutside } from "./async-context";
+import { beforeExit, notBeforeExit } from "./before-exit";
 import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
@@ -297,14 +298,14 @@ export class Link {
   private retain(): void {
     if (this.live++ === 0) {
       this.keepAlive.ref();
-      process.on("exit", this.onExit);
+      beforeExit(this.onExit);
     }
   }
 
   private release(): void {
     if (--this.live === 0) {
       this.keepAlive.unref();
-      process.removeListener("exit", this.onExit);
+      notBeforeExit(this.onExit);
     }
   }
 

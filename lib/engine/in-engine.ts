@@ -69,6 +69,7 @@ export const canUpgrade: unique symbol = Symbol("canUpgrade");
 export const carries: unique symbol = Symbol("carries");
 export const canWrite: unique symbol = Symbol("canWrite");
 export const onPollParked: unique symbol = Symbol("onPollParked");
+export const onBacklogTaken: unique symbol = Symbol("onBacklogTaken");
 export const onContent: unique symbol = Symbol("onContent");
 export const onClosed: unique symbol = Symbol("onClosed");
 export const onEnded: unique symbol = Symbol("onEnded");

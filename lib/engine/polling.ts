@@ -46,6 +46,8 @@ export class Poll {
   readonly number = nextRequestNumber();
   /** An answer is certain to come: something was sent, so the GET no longer counts as waiting. */
   isTaken = false;
+  /** Something waited for it. */
+  endsBacklog = false;
   /** The answer was given to Node; while it is compressed the request is still held. */
   isAnswered = false;
   /** Its client has gone, and the session ends for it. */
@@ -191,6 +193,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     const { [inTransport.hasBacklog]: hasBacklog } = this;
     log.logParked(session, hasBacklog);
     const poll = new Poll(this, req, res);
+    poll.endsBacklog = hasBacklog;
     poll.isTaken = hasBacklog || session.readyState === "closing";
     this[inTransport.hasBacklog] = false;
     polls.push(poll);
@@ -279,6 +282,9 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     const isOvertaken = this.readyState === "closed" && isOfTheCore(this.protocol, payload);
     const answer = isOvertaken ? barePayload(this.protocol, poll.lastWord) : payload;
     this[inTransport.answer](poll, answer, compress);
+    if (poll.endsBacklog) {
+      this[inTransport.session][inEngine.onBacklogTaken]();
+    }
   }
 
   /** Whether a GET waits that nothing was sent to yet. */

@@ -130,7 +130,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /**
    * Bytes that wait in the core for the client, or did when it last looked: what the kernel has not taken of a WebSocket, and what no GET
-   * has come for. The event `drained` tells when nothing waits any more.
+   * has come for. The event `drained` tells when nothing waits any more, unless the session ends before that.
    */
   get bufferedAmount(): number {
     return this[inEngine.pendingBytes]();
@@ -275,6 +275,13 @@ export abstract class Session extends SessionBase implements SessionSink {
       this[inEngine.outgoing].flush();
     } else {
       log.logUncountedFlush(hadBacklog);
+    }
+  }
+
+  /** A GET was answered with what waited; more may wait by now. */
+  [inEngine.onBacklogTaken](): void {
+    if (this.listenerCount("drained") > 0 && this[inEngine.pendingBytes]() === 0) {
+      this.emit("drained");
     }
   }
 

@@ -139,6 +139,7 @@ impl Outbox {
         if let Some(held) = &mut self.held {
             held.subtract(entry.own_weight());
             held.drained();
+            held.futile_up_to = held.futile_up_to.saturating_sub(entry.weight());
             if self.is_empty() {
                 self.held = None;
             }
@@ -174,7 +175,7 @@ impl Outbox {
         self.bytes
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Entry> {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         let (one, many) = match &self.entries {
             Entries::None => (None, None),
             Entries::One(entry) => (Some(entry), None),

@@ -153,6 +153,11 @@ impl Entry {
         self
     }
 
+    /// What it takes of memory, as if nobody else had the same frames.
+    pub(super) fn weight(&self) -> usize {
+        ENTRY_BYTES.saturating_add(self.frames.len())
+    }
+
     /// What it takes of memory that nobody else takes.
     pub(super) fn own_weight(&self) -> usize {
         ENTRY_BYTES + if self.is_shared { 0 } else { self.frames.len() }
