@@ -434,7 +434,7 @@ impl Model {
     fn heard(&mut self, now: u64) {
         let interval = now + u64::from(self.config.ping_interval_ms);
         self.heart = match self.config.protocol {
-            Protocol::V4 => Heart::PingAt(interval),
+            Protocol::V4 => Heart::PingAt(interval.div_ceil(PING_GRID_MS) * PING_GRID_MS),
             Protocol::V3 => Heart::PingUntil(interval + u64::from(self.config.ping_timeout_ms)),
         };
     }
@@ -560,5 +560,7 @@ impl Model {
 const CLOSE_TIMEOUT_MS: u64 = 30_000;
 /// More pongs than a client which polls can be waiting for.
 const MAX_POLLED_PONGS: u32 = 60;
+/// Pings of sessions with the intervals that are tried go out together at such times.
+const PING_GRID_MS: u64 = 25;
 /// How often a GET is set free while a candidate has probed and the client has not moved.
 const NOOP_INTERVAL_MS: u64 = 100;

@@ -161,9 +161,9 @@ fn heartbeats_are_on_time() {
         peer.read_exact(&mut bytes).unwrap();
         assert_eq!(bytes, *b"101\x81\x030{}\x81\x012");
         peer.write_all(b"\x81\x81\0\0\0\x003").unwrap();
-        // The next ping is an interval after the pong, and nobody answers that one.
+        // The next ping is an interval after the pong, with those of others, and nobody answers that one.
         let elapsed = bench.expect(CLOSED).await;
-        assert!((70_000..70_050).contains(&elapsed), "{elapsed}");
+        assert!((70_100..70_150).contains(&elapsed), "{elapsed}");
     });
 }
 
