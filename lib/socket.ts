@@ -30,7 +30,7 @@ import { letAssign } from "./own-value";
 import { type Packet, PacketType } from "./parser";
 import { tellWhenReplaced } from "./replaceable";
 import type { Server } from "./server";
-import { type AckCallback, type Event, SocketState } from "./socket-state";
+import { type AckCallback, type Event, holderOf, SocketState } from "./socket-state";
 import { type DisconnectReason, type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
   AllButLast,
@@ -149,7 +149,7 @@ export class Socket<
       return handshake;
     }
     const built = this.buildHandshake(this[own.auth] ?? {});
-    this[own.handshake] = built;
+    holderOf(this, own.handshake)[own.handshake] = built;
     return built;
   }
 
