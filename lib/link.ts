@@ -8,6 +8,7 @@ import { runApart, runOutside } from "./async-context";
 import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
+import { onProcessExit } from "./exit-listener";
 import { refreshSwitches, switchOf } from "./log-switch";
 import {
   type BindingLink,
@@ -130,7 +131,7 @@ export class Link {
     this.binding.setCeiling(ceiling);
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
-    process.on("exit", () => this.flushBeforeExit());
+    onProcessExit(() => this.flushBeforeExit());
   }
 
   /** Number of the current turn of the event loop. */

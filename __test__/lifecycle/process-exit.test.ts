@@ -36,6 +36,11 @@ describeBoth("process exit", (implementation) => {
     });
   }
 
+  it("a process that loads the package anew a dozen times is warned of nothing, and ends by itself", async () => {
+    const { finished } = startFixture(implementation, "one-shot.cjs", ["load anew"]);
+    expect(await finished).toMatchObject({ exitCode: 0, stdout: "closed 12\n", stderr: "" });
+  });
+
   for (const behaviour of ["close on demand", "close engine on demand"]) {
     for (const { label, transports } of TRANSPORTS) {
       it(`${behaviour} with a client over ${label}: the process ends, and the client is told`, async () => {
