@@ -1,7 +1,7 @@
 // One session over polling, over WebSocket and across the switch between them: order, content and what is observable.
 
-import { record, settleDown, settleUp, TRANSPORTS } from "../harness/clients";
-import { once } from "../harness/events";
+import { openClient, record, settleDown, settleUp, TRANSPORTS } from "../harness/clients";
+import { eventually, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { joinPair, startPair, startServer } from "../harness/servers";
@@ -47,6 +47,38 @@ describeBoth("transports", (implementation) => {
     expect(request.url).toContain("transport=polling");
     expect(socket.request).toBe(request);
   });
+
+  // A turn later: a session that is ended inside of the event leaves a timer of engine.io's behind for ever.
+  const endings: [string, (conn: any) => void][] = [
+    ["close()", (conn) => setImmediate(() => conn.close())],
+    ["close(true)", (conn) => setImmediate(() => conn.close(true))],
+  ];
+  for (const [title, end] of endings) {
+    // A client that hears of it between the answer to its probe and the end of its last poll keeps polling paused, until its ping timeout.
+    it(`a client whose session is ended by ${title} while it moves to WebSocket comes back, at its ping timeout at the latest`, async () => {
+      const { io, port } = await startServer(implementation, {
+        pingInterval: 500,
+        pingTimeout: 500,
+      });
+      const closed = new Promise((resolve) => {
+        io.engine.once("connection", (conn: any) => {
+          conn.once("upgrading", () => end(conn));
+          conn.once("close", resolve);
+        });
+      });
+      const returned = new Promise((resolve) => {
+        io.engine.on("connection", (conn: any) => void closed.then(() => resolve(conn)));
+      });
+      const client = openClient(`http://127.0.0.1:${port}`, {
+        ...UPGRADE,
+        reconnection: true,
+        reconnectionDelay: 20,
+      });
+      expect(await closed).toBe("forced close");
+      await returned;
+      await eventually(() => client.connected && io.engine.clientsCount === 1);
+    });
+  }
 
   it("nothing is lost, doubled or reordered across an upgrade, both ways", async () => {
     const { socket, client } = await startPair(implementation, {}, UPGRADE);
