@@ -134,6 +134,20 @@ describeBoth("acks", (implementation) => {
     expect(await socket.timeout(4_000).emitWithAck("fast")).toBe("value");
   });
 
+  it("after an answer in time the timeout is called off", async () => {
+    const { socket, client } = await startPair(implementation);
+    const calls: unknown[][] = [];
+    client.on("fast", (reply) => reply("value"));
+    socket.timeout(200).emit("fast", (...args: unknown[]) => calls.push(args));
+    await settleDown(socket, client);
+    await settleUp(client, socket);
+    expect(calls).toEqual([[null, "value"]]);
+    const later = deferred<unknown>();
+    socket.timeout(300).emit("never answered", later.resolve); // its time is up after the other's
+    expect(await later.promise).toEqual(new Error(TIMED_OUT));
+    expect(calls).toHaveLength(1);
+  });
+
   it("without an answer in time the callback gets the error, and a late answer is ignored", async () => {
     const { socket, client } = await startPair(implementation);
     let reply: (value: string) => void = () => {};
