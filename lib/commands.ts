@@ -92,6 +92,8 @@ export const KIND = {
   budget: 22,
   log: 23,
   finish: 24,
+  expectCandidate: 25,
+  tune: 26,
 } as const;
 
 /** Marks a binary part in the table of part lengths. */
@@ -238,9 +240,14 @@ export class CommandWriter extends CommandBuffer {
     this.three(KIND.leave, namespace, member, room);
   }
 
-  /** Closes a session; with `discard` nothing is waited for. */
-  close(slot: number, discard: boolean): void {
-    this.one(KIND.close, discard ? 1 : 0, slot);
+  /** Closes a session; with `discard` nothing is waited for. With `isOver` it has ended here, so no GET will come that could be told. */
+  close(slot: number, discard: boolean, isOver = false): void {
+    this.one(KIND.close, (discard ? 1 : 0) | (isOver ? 2 : 0), slot);
+  }
+
+  /** Says how the candidate that comes next takes binary messages: `textOnly` is only as base64. */
+  expectCandidate(slot: number, textOnly: boolean): void {
+    this.one(KIND.expectCandidate, textOnly ? 1 : 0, slot);
   }
 
   /** All that came before a CLOSED that waits for it is dealt with: the core says goodbye to the peer. */
@@ -320,6 +327,16 @@ export class CommandWriter extends CommandBuffer {
   /** Chooses which frames of the peer are told (`FRAME`), and whether the stream is read at all. */
   watch(conn: number, mask: number): void {
     this.one(KIND.watch, mask, conn);
+  }
+
+  /** Whether small writes leave at once, on the socket under a stream. */
+  noDelay(conn: number, isOn: boolean): void {
+    this.two(KIND.tune, isOn ? 1 : 0, conn, 0);
+  }
+
+  /** Whether the kernel looks after a peer that is silent for so many seconds; 0 leaves the time as it is. */
+  keepAlive(conn: number, isOn: boolean, seconds: number): void {
+    this.two(KIND.tune, (isOn ? 1 : 0) | 2, conn, seconds);
   }
 
   /** Chooses whether the heartbeat, and the messages of WebSockets as they came, are told of all sessions (`HEARTBEAT`, `PING_SENT`, `FRAME`). */

@@ -5,10 +5,10 @@
 import timers from "node:timers";
 import debugModule from "debug";
 import { runApart, runOutside } from "./async-context";
+import { beforeExit, notBeforeExit } from "./before-exit";
 import { ceilingBytes } from "./ceiling";
 import { CommandWriter } from "./commands";
 import { EventReader, type SessionSink, type StreamSink } from "./events";
-import { onProcessExit } from "./exit-listener";
 import { refreshSwitches, switchOf } from "./log-switch";
 import {
   type BindingLink,
@@ -103,6 +103,8 @@ export class Link {
   private readonly readEventsSoon = (): void => {
     setImmediate(this.onEventTurn);
   };
+  /** Set while something is open: a program that loads the package again and again, as tests do, is left with no listeners. */
+  private readonly onExit = (): void => this.flushBeforeExit();
   /** The process is about to exit: nothing that needs another turn of the event loop will happen. */
   isLeaving = false;
   private isFlushing = false;
@@ -131,7 +133,6 @@ export class Link {
     this.binding.setCeiling(ceiling);
     // Made last: a core that cannot start its threads must not leave a timer behind.
     this.keepAlive = setInterval(() => {}, LONGEST_DELAY_MS).unref();
-    onProcessExit(() => this.flushBeforeExit());
   }
 
   /** Number of the current turn of the event loop. */
@@ -297,21 +298,20 @@ export class Link {
   private retain(): void {
     if (this.live++ === 0) {
       this.keepAlive.ref();
+      beforeExit(this.onExit);
     }
   }
 
   private release(): void {
     if (--this.live === 0) {
       this.keepAlive.unref();
+      notBeforeExit(this.onExit);
     }
   }
 
   /** `emit(); process.exit()` is delivered, as with socket.io, where libuv writes at once. */
   private flushBeforeExit(): void {
     responses.leave();
-    if (this.live === 0) {
-      return;
-    }
     this.isLeaving = true;
     this.reader.leave();
     this.reader.resume();

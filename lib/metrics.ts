@@ -61,7 +61,7 @@ export interface Metrics {
   merged: number;
   /** Of the process: what waits for the clients. */
   outboxBytes: OutboxBytes;
-  /** Sum, of this thread: sessions that ended by a fault (`ping timeout`, `transport error`) while bytes waited for their clients. */
+  /** Sum, of this thread: sessions that ended by a fault (`ping timeout`, `transport error`) while more than a heartbeat waited for their clients. */
   slowClientsEnded: number;
   /** Sum, of this thread: how long events have waited for it. */
   queueDelay: QueueDelay;

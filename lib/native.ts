@@ -132,7 +132,7 @@ export interface CoreMetrics {
   deliveries: number;
   /** Units that left in the write of the one before. */
   merged: number;
-  /** Sessions that ended by a fault while bytes waited for their clients. */
+  /** Sessions that ended by a fault while more than a heartbeat waited for their clients. */
   slowClientsEnded: number;
   /** How many delays of the event queue were within each of `delayBoundsUs`, and not within the one before; then how many were longer. */
   delayCounts: number[];
@@ -186,6 +186,9 @@ const NODE_API = 9;
 /** How much of an executable is read for the name of its interpreter, in bytes; linkers put that right behind the headers. */
 const EXECUTABLE_HEAD = 4_096;
 
+/** What Node knows a binary by. */
+const ENDING = ".node";
+
 /** The platform packages, each in a `require` of its own: tools that pack or trace programs read them here. */
 const PACKAGES: Readonly<Record<string, () => Binding>> = {
   "linux-x64-gnu": () => require("@sio-rs/linux-x64-gnu"),
@@ -196,6 +199,10 @@ const PACKAGES: Readonly<Record<string, () => Binding>> = {
   "darwin-arm64": () => require("@sio-rs/darwin-arm64"),
   "win32-x64-msvc": () => require("@sio-rs/win32-x64-msvc"),
 };
+
+/** What can be done where Node itself refuses, whatever file there is. */
+const ADDONS_REFUSED =
+  "Way out: start Node without --no-addons; under the permission model of Node, with --allow-addons.";
 
 /** A place to look for the binary. */
 interface Place {
@@ -214,6 +221,7 @@ export function loadBinding(): Binding {
   refuseOldNode();
   const platform = platformName();
   const failures: string[] = [];
+  let mayLoad = true;
   for (const { name, load } of places(platform)) {
     try {
       const binding = load();
@@ -223,12 +231,13 @@ export function loadBinding(): Binding {
       failures.push(`${name}: ${mismatchOf(binding)}`);
     } catch (error) {
       failures.push(`${name}: ${reasonOf(error as NodeJS.ErrnoException)}`);
+      mayLoad &&= (error as NodeJS.ErrnoException).code !== "ERR_DLOPEN_DISABLED";
     }
   }
   throw coded("SIO_RS_BINARY_MISSING", [
     `sio-rs has no native binary that loads on ${platform} (Node ${process.versions.node}). Looked for, in this order:`,
     ...failures.map((failure, index) => `  ${index + 1}. ${failure}`),
-    ...waysOut(platform),
+    ...(mayLoad ? waysOut(platform) : [ADDONS_REFUSED]),
   ]);
 }
 
@@ -255,7 +264,13 @@ function places(platform: string): Place[] {
 
 function filePlace(file: string, known: string): Place {
   // Not the `require` of this module: a bundler would look for the file when it bundles.
-  return { name: `${file} (${known})`, load: () => createRequire(__filename)(file) };
+  const load = (): Binding => {
+    if (!file.endsWith(ENDING)) {
+      throw new Error(`the name of a binary has to end in ${ENDING}`); // Node would run it as JavaScript
+    }
+    return createRequire(__filename)(file);
+  };
+  return { name: `${file} (${known})`, load };
 }
 
 function packageLoader(platform: string): () => Binding {
@@ -289,11 +304,14 @@ function waysOut(platform: string): string[] {
     `npm install @sio-rs/${platform}@${VERSION}`,
     "build it from a checkout, which needs a Rust toolchain (npm run build)",
   ];
-  return process.env.SIO_RS_BINARY
-    ? [
-        "Ways out: correct SIO_RS_BINARY, or unset it and let the package of this platform be found",
-        `(${install}), or ${build} and name that file.`,
-      ]
+  if (process.env.SIO_RS_BINARY) {
+    return [
+      "Ways out: correct SIO_RS_BINARY, or unset it and let the package of this platform be found",
+      `(${install}), or ${build} and name that file.`,
+    ];
+  }
+  return PACKAGES[platform] === undefined
+    ? [`Way out: ${build} and name the file in the environment variable SIO_RS_BINARY.`]
     : [
         `Ways out: install the package of this platform (${install}; optional dependencies must not be switched off, and a lock file`,
         `from another platform may lack it), or ${build} and name the file in the environment variable SIO_RS_BINARY.`,

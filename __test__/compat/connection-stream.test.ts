@@ -1,11 +1,12 @@
 // The TCP connection under a WebSocket session, as users reach it through the request: addresses, close, timeouts.
 // It is a live object for the whole session, whoever reads and writes its bytes.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { Socket as NetSocket } from "node:net";
 import type { Socket } from "socket.io";
 import { record, settleDown, settleUp } from "../harness/clients";
-import { once, onceValue, within } from "../harness/events";
+import { eventually, once, onceValue, within } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { RawWebSocket } from "../harness/raw-websocket";
@@ -17,6 +18,20 @@ import {
   startServer,
   track,
 } from "../harness/servers";
+
+/** In how many seconds the kernel looks after the peer of a connection; undefined if it does not. */
+function keepAliveOf(localPort: number, remotePort: number): number | undefined {
+  const hex = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const connection = ["/proc/net/tcp", "/proc/net/tcp6"]
+    .flatMap((file) => readFileSync(file, "utf8").split("\n"))
+    .map((line) => line.trim().split(/\s+/))
+    .find(
+      ([, local, remote]) => local?.endsWith(hex(localPort)) && remote?.endsWith(hex(remotePort)),
+    );
+  // The sixth column: 02 is the timer of keep-alive, and behind the colon are hundredths of a second.
+  const [, hundredths] = /^02:([0-9A-F]+)$/.exec(connection?.[5] ?? "") ?? [];
+  return hundredths === undefined ? undefined : Number.parseInt(hundredths, 16) / 100;
+}
 
 describeBoth("connection stream", (implementation) => {
   it("addresses of both ends stay known", async () => {
@@ -262,10 +277,27 @@ describeBoth("connection stream", (implementation) => {
       expect(seen).toEqual([["last"]]);
     });
 
+    if (process.platform === "linux") {
+      it(`keep-alive that is asked of the stream${seen} is the kernel's`, async () => {
+        const { socket, client } = await start();
+        const stream = socket.request.socket;
+        const ends: [number, number] = [stream.localPort as number, stream.remotePort as number];
+        await settleDown(socket, client);
+        expect(keepAliveOf(...ends)).toBeUndefined();
+        stream.setKeepAlive(true, 60_900);
+        await eventually(() => keepAliveOf(...ends) !== undefined);
+        expect(keepAliveOf(...ends)).toBeGreaterThan(50);
+        expect(keepAliveOf(...ends)).toBeLessThanOrEqual(60);
+        stream.setKeepAlive(false);
+        await eventually(() => keepAliveOf(...ends) === undefined);
+        await settleUp(client, socket);
+      });
+    }
+
     it(`what does not concern the bytes may be called on the stream${seen}`, async () => {
       const { socket, client } = await start();
       const stream = socket.request.socket;
-      stream.setNoDelay(true).setKeepAlive(true, 1_000).unref().ref();
+      expect(stream.setNoDelay(true).setKeepAlive(true, 1_000).unref().ref()).toBe(stream);
       expect([stream.destroyed, stream.readable, stream.writable]).toEqual([false, true, true]);
       expect(stream.readyState).toBe("open");
       expect(stream.pending).toBe(false);

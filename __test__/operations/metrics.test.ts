@@ -6,6 +6,7 @@ import { WebSocket } from "ws";
 import type { Metrics } from "../../lib";
 import { closeClientAfterTest, closeServerAfterTest } from "../harness/cleanup";
 import { eventually, once } from "../harness/events";
+import { PollingPeer } from "../harness/polling-peer";
 import { joinPair } from "../harness/servers";
 import { type OwnRunning, type OwnServer, ours, startOwn } from "./own-server";
 
@@ -269,6 +270,14 @@ describe("metrics", () => {
     expect(after.outboxBytes.max).toBe(0);
     stream.destroy();
   }, 20_000);
+
+  test("a client on polling that comes no more is a lost heartbeat, and no slow client", async () => {
+    const running = await startOwn({ pingInterval: 100, pingTimeout: 100 });
+    const before = running.io.metrics();
+    await PollingPeer.open(running.port);
+    await eventually(() => running.io.metrics().closes["ping timeout"] === 1);
+    expect(running.io.metrics().slowClientsEnded).toBe(before.slowClientsEnded);
+  });
 
   test("a client that goes by itself is neither", async () => {
     const running = await startOwn();

@@ -140,6 +140,17 @@ describe("the packages", () => {
     expect(notices).toContain(`### socket.io-client ${version}: MIT`);
     expect(notices).toContain("### tokio ");
   });
+
+  it("THIRD-PARTY.md names each crate that the binary tells of, those of the standard library too", () => {
+    const binary = readFileSync(join(ROOT, `sio-rs.${platformName()}.node`), "latin1");
+    // Where panics and backtraces were compiled: `…/registry/src/<registry>/<crate>-<version>/`, `/rust/deps/<crate>-<version>/`.
+    const sources =
+      /(?:registry[\\/]src[\\/][\w.-]+|rust[\\/]deps)[\\/]([a-z][\w-]*?)-\d+\.\d+\.\d+/g;
+    const crates = new Set(Array.from(binary.matchAll(sources), ([, name]) => name));
+    expect(crates.size).toBeGreaterThan(3);
+    const notices = read("THIRD-PARTY.md");
+    expect([...crates].filter((name) => !notices.includes(`### ${name} `))).toEqual([]);
+  });
 });
 
 function read(file: string): string {

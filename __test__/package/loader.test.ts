@@ -115,7 +115,7 @@ from another platform may lack it), or build it from a checkout, which needs a R
     expect(told).toContain(
       "1. /nowhere.node (named by SIO_RS_BINARY): Cannot find module '/nowhere.node'\nWays out: correct SIO_RS_BINARY, or unset it",
     );
-    expect(told).not.toContain("2.");
+    expect(told).not.toMatch(/^ *2\. /m);
   });
 
   it("tells of a binary of another version which it is and which it has to be", async () => {
@@ -142,6 +142,29 @@ from another platform may lack it), or build it from a checkout, which needs a R
     expect(await install().load({}, before)).toContain(
       `2. @sio-rs/${name} (the platform package): there is none; those that are: linux-x64-gnu, `,
     );
+  });
+
+  it("offers no package where there is none", async () => {
+    const before = `Object.defineProperty(process, "arch", { value: "s390x" })`;
+    const told = await install().load({}, before);
+    expect(told).toMatch(/\nWay out: build it from a checkout, .* variable SIO_RS_BINARY\.$/);
+    expect(told).not.toContain("npm install");
+  });
+
+  it("tells where Node was started so that it loads no binary", async () => {
+    const installation = install();
+    writePlatformPackage(installation, ownBinary());
+    expect(await installation.load({ NODE_OPTIONS: "--no-addons" })).toMatch(
+      /loading addons is disabled.*\nWay out: start Node without --no-addons; .* with --allow-addons\.$/,
+    );
+  });
+
+  it("runs no JavaScript that SIO_RS_BINARY names", async () => {
+    const installation = install();
+    writeFileSync(join(installation.root, "own.js"), `console.log("run")`);
+    const told = await installation.load({ SIO_RS_BINARY: "node_modules/sio-rs/own.js" });
+    expect(told).toContain("(named by SIO_RS_BINARY): the name of a binary has to end in .node\n");
+    expect(told).not.toMatch(/^run$/m);
   });
 
   it("tells of a Node that is too old which one is needed", async () => {

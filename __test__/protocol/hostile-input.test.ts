@@ -1,13 +1,21 @@
 // Input that no correct client sends. Whatever comes, the server goes on to serve others and keeps nothing of the culprit.
 
 import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { promisify } from "node:util";
 import { closePollingSoon, startBareEngine } from "../harness/bare-engine";
 import { eventually, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { PollingPeer } from "../harness/polling-peer";
 import { openStream, request } from "../harness/raw-http";
-import { frame, OPCODE, openingHandshake, RawWebSocket } from "../harness/raw-websocket";
-import { joinPair, type Running, startServer } from "../harness/servers";
+import {
+  closeFrame,
+  frame,
+  OPCODE,
+  openingHandshake,
+  RawWebSocket,
+} from "../harness/raw-websocket";
+import { joinPair, listenOnFreePort, type Running, startServer, track } from "../harness/servers";
 
 /** Socket packets that are wrong in some way, as the content of a message. */
 const BAD_PACKETS = [
@@ -242,19 +250,39 @@ describeBoth("hostile input", (implementation) => {
     await expectToServe(await startServer(implementation));
   });
 
-  it("a handshake that stops half-way leaves no session", async () => {
-    const { engine, port } = await startBareEngine(implementation);
+  it("handshakes that stop half-way are ended in time, and nothing of them is left", async () => {
+    const httpServer = createServer({ headersTimeout: 200, connectionsCheckingInterval: 50 });
+    const options = { upgradeTimeout: 200, connectTimeout: 200 };
+    const io = track(new implementation.Server(httpServer, options));
+    const port = await listenOnFreePort(httpServer);
+    closePollingSoon(io.engine);
     const bytes = openingHandshake();
-    for (const cut of [10, bytes.length - 2]) {
+    const cuts = [10, 60, bytes.length - 2];
+    const unfinishedHeads = cuts.map(async (cut) => {
       const stream = await openStream(port);
-      await new Promise<void>((resolve) => {
-        stream.write(bytes.subarray(0, cut), () => resolve());
-      });
-      const gone = once(stream, "close");
-      stream.destroy();
+      const gone = once(stream.resume(), "close");
+      stream.write(bytes.subarray(0, cut));
       await gone;
+    });
+    const polling = await PollingPeer.open(port);
+    const path = `/socket.io/?EIO=4&transport=websocket&sid=${polling.sid}`;
+    const unfinishedWebSockets = [await RawWebSocket.open(port, { path })]; // an upgrade without its probe
+    for (let count = 0; count < 3; count += 1) {
+      unfinishedWebSockets.push(await RawWebSocket.open(port)); // joins no namespace
     }
-    expect(engine.clientsCount).toBe(0);
+    await Promise.all(unfinishedHeads);
+    for (const peer of unfinishedWebSockets) {
+      await peer.expectClose();
+      peer.write(closeFrame());
+      await peer.ended();
+    }
+    await eventually(() => io.engine.clientsCount === 0, "a session was left");
+    httpServer.closeIdleConnections();
+    const countConnections = promisify(httpServer.getConnections.bind(httpServer));
+    let count: number;
+    do {
+      count = await countConnections();
+    } while (count > 0);
   });
 
   it("a flood of pings is answered or ends the connection, and memory stays where it was", async () => {

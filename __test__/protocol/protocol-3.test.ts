@@ -35,9 +35,13 @@ async function open(
 }
 
 /** A session on polling, by hand: the peer of the harness writes payloads of protocol 4. */
-async function openPolling(server: BareEngine): Promise<{ path: string; session: Session }> {
+async function openPolling(
+  server: BareEngine,
+  query = "",
+): Promise<{ path: string; session: Session }> {
   const opened = server.nextSession();
-  const { text } = await request(server.port, { path: "/socket.io/?EIO=3&transport=polling" });
+  const target = `/socket.io/?EIO=3&transport=polling${query}`;
+  const { text } = await request(server.port, { path: target });
   const [, length, json] = /^(\d+):0(\{.*\})$/.exec(text) as unknown as string[];
   expect(Number(length)).toBe((json as string).length + 1);
   const { sid } = JSON.parse(json as string);
@@ -187,6 +191,22 @@ describeBoth("engine protocol 3", (implementation) => {
     peer.send("5");
     await upgraded;
     expect(await frames(peer, 2)).toEqual(["4€", [4, 1, 2]]);
+  });
+
+  // Clients of socket.io 2 do so wherever XMLHttpRequest has no `responseType`, which is on Node too.
+  it("a client that asked for base64 on polling alone takes bytes over WebSocket", async () => {
+    const server = await startBareEngine(implementation, { allowEIO3: true });
+    const { path, session } = await openPolling(server, "&b64=1");
+    session.send(Buffer.from([1, 2]));
+    expect((await request(server.port, { path: `${path}polling` })).text).toBe("6:b4AQI=");
+    session.send("€");
+    session.send(Buffer.from([1, 2]));
+    const peer = await RawWebSocket.open(server.port, { path: `${path}websocket` });
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    session.send(Buffer.from([3]));
+    expect(await frames(peer, 3)).toEqual(["4€", [4, 1, 2], [4, 3]]);
   });
 
   it("a poll that still waits at the switch is answered with a close packet", async () => {

@@ -6,7 +6,7 @@ import { type BareEngine, type Session, startBareEngine } from "../harness/bare-
 import { eventually, once } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { PollingPeer } from "../harness/polling-peer";
-import { RawWebSocket } from "../harness/raw-websocket";
+import { OPCODE, RawWebSocket } from "../harness/raw-websocket";
 
 interface Upgradable extends BareEngine {
   polling: PollingPeer;
@@ -109,6 +109,63 @@ describeBoth("engine upgrade", (implementation) => {
     peer.send("5");
     const frames = [await peer.nextFrame(), await peer.nextFrame(), await peer.nextFrame()];
     expect(frames.map(({ payload }) => payload.toString())).toEqual(["4one", "\u0002", "4three"]);
+  });
+
+  for (const { title, polling: b64, websocket, waiting, later } of [
+    {
+      title: "asked for base64 on polling alone takes bytes",
+      polling: { b64: "1" },
+      websocket: "",
+      waiting: { opcode: OPCODE.binary, payload: Buffer.from([1, 2]) },
+      later: { opcode: OPCODE.binary, payload: Buffer.from([3, 255]) },
+    },
+    {
+      title: "asks for base64 over WebSocket alone takes that",
+      polling: {},
+      websocket: "&b64=1",
+      waiting: { opcode: OPCODE.text, text: "bAQI=" },
+      later: { opcode: OPCODE.text, text: "bA/8=" },
+    },
+  ]) {
+    it(`a client that ${title} after the switch`, async () => {
+      const server = await startBareEngine(implementation);
+      const opened = server.nextSession();
+      const query = b64 as Record<string, string>;
+      const polling = await PollingPeer.open(server.port, { query });
+      const session = await opened;
+      expect(session.transport.supportsBinary).toBe(!("b64" in b64));
+      const poll = polling.poll();
+      await eventually(() => session.transport.writable);
+      session.send(Buffer.from([1, 2]));
+      expect(await poll).toBe("bAQI=");
+      const path = `/socket.io/?EIO=4&transport=websocket&sid=${polling.sid}${websocket}`;
+      const peer = await RawWebSocket.open(server.port, { path });
+      session.send("text");
+      session.send(Buffer.from([1, 2]));
+      const upgraded = once(session, "upgrade");
+      peer.send("5");
+      await upgraded;
+      expect(session.transport.supportsBinary).toBe(websocket === "");
+      await peer.expectText("4text");
+      expect(await peer.nextFrame()).toMatchObject(waiting);
+      session.send(Buffer.from([3, 255]));
+      expect(await peer.nextFrame()).toMatchObject(later);
+    });
+  }
+
+  it("a session that is closed in a listener of upgrading tells the GET that waits, and its candidate", async () => {
+    const { polling, session, engine, candidate } = await startUpgradable(implementation);
+    const poll = polling.poll();
+    await eventually(() => session.transport.writable);
+    session.on("upgrading", () => session.close());
+    const peer = await candidate();
+    const closed = once(session, "close");
+    peer.send("2probe");
+    expect((await closed)[0]).toBe("forced close");
+    expect(await poll).toBe("1");
+    await peer.expectText("3probe");
+    expect(await peer.expectClose()).toBeUndefined();
+    expect(engine.clientsCount).toBe(0);
   });
 
   it("callbacks of what was sent before the switch are called", async () => {
@@ -231,6 +288,18 @@ describeBoth("engine upgrade", (implementation) => {
     await upgraded;
     session.send("x");
     await first.expectText("4x");
+  });
+
+  it("a session that a listener of headers ends has no candidate, and what would be one is closed", async () => {
+    const { session, engine, candidate } = await startUpgradable(implementation);
+    engine.once("headers", () => session.close(true));
+    const peer = await candidate();
+    expect(await peer.expectClose()).toBeUndefined();
+    expect([session.readyState, session.upgrading, session.upgraded]).toEqual([
+      "closed",
+      false,
+      false,
+    ]);
   });
 
   it("the end of the session closes its candidate", async () => {

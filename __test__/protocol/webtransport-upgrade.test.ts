@@ -21,13 +21,14 @@ interface Upgradable extends BareEngine {
 async function startUpgradable(
   implementation: Implementation,
   options: Partial<ServerOptions> = {},
+  query: Record<string, string> = {},
 ): Promise<Upgradable> {
   const server = await startBareEngine(implementation, {
     transports: ["polling", "websocket", "webtransport"],
     ...options,
   });
   const opened = server.nextSession();
-  const polling = await PollingPeer.open(server.port);
+  const polling = await PollingPeer.open(server.port, { query });
   const session = await opened;
   const messages: unknown[] = [];
   session.on("message", (data: unknown) => messages.push(data));
@@ -117,6 +118,18 @@ describeBoth("webtransport upgrade", (implementation) => {
     expect(await peer.nextText()).toBe("4one");
     expect(await peer.next()).toMatchObject({ isBinary: true, data: Buffer.alloc(300, 1) });
     expect(await peer.nextText()).toBe("4two");
+  });
+
+  it("bytes are bytes, even if the client has asked for base64 on polling", async () => {
+    const { session, probed } = await startUpgradable(implementation, {}, { b64: "1" });
+    const peer = await probed();
+    session.send(Buffer.alloc(300, 1));
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    session.send(Buffer.from([1, 2]));
+    expect(await peer.next()).toMatchObject({ isBinary: true, data: Buffer.alloc(300, 1) });
+    expect(await peer.next()).toMatchObject({ isBinary: true, data: Buffer.from([1, 2]) });
   });
 
   it("polling goes on while the candidate is probed", async () => {

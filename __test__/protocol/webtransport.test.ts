@@ -49,6 +49,26 @@ function closing(session: Session): Promise<any[]> {
 }
 
 describeBoth("webtransport", (implementation) => {
+  it("what a connection listener sends behind the initial packet is told as a batch with it", async () => {
+    const { engine } = await startEngine(implementation, { initialPacket: "hello" });
+    const log: unknown[] = [];
+    const told = new Promise<void>((resolve) => {
+      engine.on("connection", (session: Session) => {
+        session.on("flush", (packets: any[]) => log.push(packets.map(({ data }) => data)));
+        session.on("drain", () => log.push("drain"));
+        session.send("one", () => log.push("sent one"));
+        session.send("two", () => resolve());
+      });
+    });
+    const peer = WebTransportPeer.connect(engine);
+    expect(await peer.nextText()).toMatch(/^0\{/);
+    for (const text of ["4hello", "4one", "4two"]) {
+      expect(await peer.nextText()).toBe(text);
+    }
+    await told;
+    expect(log).toEqual([["hello", "one", "two"], "drain", "sent one"]);
+  });
+
   it("an open packet without data opens a session", async () => {
     const server = await startEngine(implementation, { pingInterval: 300, pingTimeout: 200 });
     const opened = server.nextSession();

@@ -284,6 +284,44 @@ describeBoth("wsEngine", (implementation) => {
     expect(await heard).toEqual([Buffer.from([4, 5])]);
   });
 
+  it("a client that asked for base64 on polling alone takes bytes after the switch", async () => {
+    const server = await startBareEngine(implementation, WITH_WS);
+    const opened = server.nextSession();
+    const polling = await PollingPeer.open(server.port, { query: { b64: "1" } });
+    const session = await opened;
+    const path = `/socket.io/?EIO=4&transport=websocket&sid=${polling.sid}`;
+    const peer = await RawWebSocket.open(server.port, { path });
+    session.send(Buffer.from([1, 2]));
+    const upgraded = once(session, "upgrade");
+    peer.send("5");
+    await upgraded;
+    session.send(Buffer.from([3]));
+    expect((await peer.nextFrame()).payload).toEqual(Buffer.from([1, 2]));
+    expect((await peer.nextFrame()).payload).toEqual(Buffer.from([3]));
+  });
+
+  it("what a connection listener sends behind the initial packet is told as a batch with it", async () => {
+    const server = await startBareEngine(implementation, { ...WITH_WS, initialPacket: "hello" });
+    const log: unknown[] = [];
+    const callbacks = new Promise<void>((resolve) => {
+      server.engine.on("connection", (session: Session) => {
+        session.on("flush", (packets: any[]) => log.push(packets.map(({ data }) => data)));
+        session.on("drain", () => log.push("drain"));
+        session.send("one", () => log.push("sent one"));
+        session.send("two", () => resolve());
+      });
+    });
+    const peer = await RawWebSocket.open(server.port, {
+      path: "/socket.io/?EIO=4&transport=websocket",
+    });
+    await callbacks;
+    expect(log).toEqual([["hello", "one", "two"], "drain", "sent one"]);
+    await peer.expectText(/^0/);
+    for (const text of ["4hello", "4one", "4two"]) {
+      await peer.expectText(text);
+    }
+  });
+
   it("clients of protocol 3 are served", async () => {
     const path = "/socket.io/?EIO=3&transport=websocket";
     const { peer, session } = await open(implementation, { allowEIO3: true }, path);

@@ -318,6 +318,50 @@ describe("outbox budget", () => {
     expect(waiting(socket)).toBe(0);
   });
 
+  test("drained comes on polling too, with the GET that takes what waited, and with no other", async () => {
+    const running = await startServer(sioRs, options(undefined, { transports: ["polling"] }));
+    const connected = once(running.io, "connection");
+    const peer = await PollingPeer.join(running.port);
+    const [socket] = (await connected) as [Socket];
+    let count = 0;
+    internals(socket.conn).on("drained", () => {
+      count += 1;
+    });
+    for (const round of [1, 2]) {
+      socket.emit("much", "x".repeat(200_000));
+      await eventually(() => waiting(socket) > 200_000);
+      expect(count).toBe(round - 1);
+      await peer.poll();
+      await eventually(() => count === round, "drained never came");
+      expect(waiting(socket)).toBe(0);
+    }
+    const waits = peer.poll();
+    await eventually(() => internals(socket.conn.transport).writable);
+    socket.emit("little");
+    await waits;
+    expect(count).toBe(2);
+  });
+
+  test("a message that is longer than the budget makes room for the events behind it", async () => {
+    const running = await startServer(
+      sioRs,
+      options(
+        { maxBytes: 100_000, policy: "drop-oldest" },
+        { transports: ["polling"], pingTimeout: 60_000 },
+      ),
+    );
+    const connected = once(running.io, "connection");
+    await PollingPeer.join(running.port);
+    const [socket] = (await connected) as [Socket];
+    socket.emit("long", "x".repeat(300_000));
+    await eventually(() => waiting(socket) > 300_000);
+    for (let number = 0; number < 60; number += 1) {
+      socket.emit("event", number, "x".repeat(500));
+    }
+    await eventually(() => waiting(socket) < 100_000, "the budget was not kept");
+    expect(socket.connected).toBe(true);
+  });
+
   test("a broadcast to many stalled clients takes its memory once, and counts in the budget of each", async () => {
     const running = await startServer(sioRs, options({ maxBytes: 2 * MEBIBYTE }));
     const before = currentLink().counters().outboxBytes;

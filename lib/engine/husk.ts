@@ -79,6 +79,20 @@ abstract class Husk implements Carrier {
     this.stream.destroy();
   }
 
+  /** Somebody chooses an option of the socket, which is that of the core's descriptor. */
+  setNoDelay(isOn: boolean): void {
+    if (!this.hasEnded) {
+      this.link.commands.noDelay(this.conn, isOn);
+    }
+  }
+
+  /** The same; Node's milliseconds count as whole seconds. */
+  setKeepAlive(isOn: boolean, milliseconds: number): void {
+    if (!this.hasEnded) {
+      this.link.commands.keepAlive(this.conn, isOn, Math.max(Math.trunc(milliseconds / 1000), 0));
+    }
+  }
+
   // A husk moves no bytes.
   onBridgeWrite(): void {}
   onBridgeEnd(): void {}
@@ -116,6 +130,7 @@ class KeptSocket extends Husk {
     socket._sockname = localAddress;
     socket._getsockname = keptAddress;
     Object.defineProperties(socket, WITHOUT_HANDLE);
+    Object.defineProperties(socket, TUNED_BY_HUSK);
     // Another engine on the same server ends upgrade streams that nobody has written to; the core has written this much.
     Object.defineProperty(socket, "_bytesDispatched", { value: written, configurable: true });
     socket[kHusk] = this;
@@ -126,6 +141,26 @@ class KeptSocket extends Husk {
     this.stream.destroy();
   }
 }
+
+/** Without a handle Node would keep what is chosen for the next one. */
+const TUNED_BY_HUSK: PropertyDescriptorMap & ThisType<Tagged> = {
+  setNoDelay: {
+    value(isOn: unknown = true) {
+      this[kHusk]?.setNoDelay(Boolean(isOn));
+      return this;
+    },
+    configurable: true,
+    writable: true,
+  },
+  setKeepAlive: {
+    value(isOn?: unknown, milliseconds?: number) {
+      this[kHusk]?.setKeepAlive(Boolean(isOn), milliseconds || 0);
+      return this;
+    },
+    configurable: true,
+    writable: true,
+  },
+};
 
 /** Without a handle Node answers nothing for the local address. */
 function keptAddress(this: AdoptableSocket): object {

@@ -206,7 +206,8 @@ function upgradeSession(request: UpgradeRequest, session: Socket | undefined): v
     return;
   }
   const carrier = takeStream(request, Role.Candidate, session);
-  if (carrier !== undefined) {
+  // A listener of the headers may have closed the session; then the core refuses the stream.
+  if (carrier !== undefined && session.readyState !== "closed") {
     session[inEngine.setCandidate](carrier);
   }
 }
@@ -234,6 +235,8 @@ function takeStream(
   if (role === Role.Direct) {
     debug('handshaking client "%s"', session?.id);
     session?.[inEngine.open]();
+  } else if (role === Role.Candidate) {
+    session?.[inEngine.expectCandidate](Boolean(request.req._query.b64));
   }
   const slot = session?.[inEngine.slot] ?? 0;
   const { subprotocol } = handshake;

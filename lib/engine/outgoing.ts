@@ -86,6 +86,15 @@ export class Outgoing {
 
   /** The peer does not read, or does not poll: all that waits is as the core says. */
   takeOver({ before, units, packets }: WaitingInCore): void {
+    if (packets.length === 0 && this.buffer.some((packet) => this.given.has(packet))) {
+      // The batch before has left, and the transport has taken all of this one.
+      const callbacks = this.batches.flatMap((batch) => batch.callbacks);
+      this.batches = [];
+      this.bufferedUnits = before;
+      this.release(callbacks);
+      this.flush();
+      return;
+    }
     this.replaceBuffer(packets);
     if (!(this.current instanceof PollingTransport)) {
       if (before > 0) {
@@ -218,7 +227,7 @@ export class Outgoing {
       return;
     }
     if (this.session[inEngine.pendingBytes]() > 0) {
-      this.session[inEngine.takeStock](this); // the peer does not read, and the core tells when it does
+      this.session[inEngine.takeStock](this); // the peer does not read, or JavaScript carries the batch, and the core tells when it is taken
     } else if (this.batches[0]?.units === 0) {
       this.finishBatch();
     }

@@ -24,6 +24,7 @@ import { Transport, type TransportState } from "./transports";
 const CLOSE_TIMEOUT_MS = 30_000;
 /** The digits of control packets. */
 const CLOSE = "1";
+const PING = "2";
 const NOOP = "6";
 /** Protocol 3: the body is a binary payload. */
 const BINARY_CONTENT = "application/octet-stream";
@@ -45,6 +46,8 @@ export class Poll {
   readonly number = nextRequestNumber();
   /** An answer is certain to come: something was sent, so the GET no longer counts as waiting. */
   isTaken = false;
+  /** Something waited for it. */
+  endsBacklog = false;
   /** The answer was given to Node; while it is compressed the request is still held. */
   isAnswered = false;
   /** Its client has gone, and the session ends for it. */
@@ -190,6 +193,7 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
     const { [inTransport.hasBacklog]: hasBacklog } = this;
     log.logParked(session, hasBacklog);
     const poll = new Poll(this, req, res);
+    poll.endsBacklog = hasBacklog;
     poll.isTaken = hasBacklog || session.readyState === "closing";
     this[inTransport.hasBacklog] = false;
     polls.push(poll);
@@ -271,8 +275,15 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
   /** Answers the GET that the core names; one that was answered meanwhile is ignored. */
   [inTransport.onRespond](request: number, payload: string | Buffer, compress: boolean): void {
     const poll = this[inTransport.polls].find(({ number }) => number === request);
-    if (poll !== undefined && !poll.isAnswered) {
-      this[inTransport.answer](poll, payload, compress);
+    if (poll === undefined || poll.isAnswered) {
+      return;
+    }
+    // The core may have said something by itself while JavaScript closed the session for which this GET waited.
+    const isOvertaken = this.readyState === "closed" && isOfTheCore(this.protocol, payload);
+    const answer = isOvertaken ? barePayload(this.protocol, poll.lastWord) : payload;
+    this[inTransport.answer](poll, answer, compress);
+    if (poll.endsBacklog) {
+      this[inTransport.session][inEngine.onBacklogTaken]();
     }
   }
 
@@ -476,6 +487,11 @@ export class PollingTransport extends Transport implements DataReceiver, PacketR
 }
 
 letAssign(PollingTransport.prototype, ["req", "res", "dataReq", "dataRes"]);
+
+/** Whether a payload is one that the core sends by itself. */
+function isOfTheCore(protocol: 3 | 4, payload: string | Buffer): boolean {
+  return [PING, NOOP].some((digit) => payload === barePayload(protocol, digit));
+}
 
 function hasBinaryContent(req: EngineRequest): boolean {
   return headerOf(req, "content-type") === BINARY_CONTENT;

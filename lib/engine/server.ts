@@ -82,7 +82,7 @@ export class Server extends EventEmitter {
     REQUEST_METHODS.map((name) => [name, methodOf(Server.prototype, name)]),
   );
 
-  /** The options, read whenever they are needed: changes count from then on. */
+  /** The options, read whenever they are needed: changes count from then on, those of delays for sessions that open later. */
   opts: EngineOptions;
   /** Open sessions by id. A plain object: look up own keys only. */
   clients: Record<string, Socket> = {};

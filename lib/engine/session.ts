@@ -35,8 +35,10 @@ export type ReadyState = "opening" | "open" | "closing" | "closed";
 
 const UPGRADING = FIRST_FREE_BIT;
 const UPGRADED = FIRST_FREE_BIT << 1;
-/** The client asked for text only (`b64`). */
+/** The request that opened the transport asked for text only (`b64`). */
 export const TEXT_ONLY = FIRST_FREE_BIT << 2;
+/** The same of the transport that an upgrade may lead to, and when it has, of the one before. */
+const OTHER_TEXT_ONLY = FIRST_FREE_BIT << 5;
 /** `connection` is still to be emitted: a polling session is announced when its handshake was answered. */
 const UNANNOUNCED = FIRST_FREE_BIT << 3;
 /** The user has closed the polling transport, not the session. */
@@ -114,8 +116,10 @@ export abstract class Session extends SessionBase implements SessionSink {
     this[inEngine.setBit](UPGRADED, isUpgraded);
   }
 
-  get [inEngine.supportsBinary](): boolean {
-    return !this[inEngine.has](TEXT_ONLY);
+  /** Whether binary messages go out as they are over the transport it has now, or over `transport`, one that it moves to or from. */
+  [inEngine.supportsBinary](transport = this[inEngine.current]): boolean {
+    const isCurrent = transport === this[inEngine.current];
+    return !this[inEngine.has](isCurrent ? TEXT_ONLY : OTHER_TEXT_ONLY);
   }
 
   /** Transports this session may still be upgraded to. */
@@ -126,7 +130,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /**
    * Bytes that wait in the core for the client, or did when it last looked: what the kernel has not taken of a WebSocket, and what no GET
-   * has come for. The event `drained` tells when nothing waits any more.
+   * has come for. The event `drained` tells when nothing waits any more, unless the session ends before that.
    */
   get bufferedAmount(): number {
     return this[inEngine.pendingBytes]();
@@ -151,7 +155,7 @@ export abstract class Session extends SessionBase implements SessionSink {
     link.commands.open(this[inEngine.slot], sendOpen === undefined ? json : "", {
       websocket: polling === undefined,
       protocol: this.protocol,
-      textOnly: !this[inEngine.supportsBinary],
+      textOnly: !this[inEngine.supportsBinary](),
       pingInterval,
       pingTimeout,
       upgradeTimeout,
@@ -216,6 +220,14 @@ export abstract class Session extends SessionBase implements SessionSink {
     log.logCarrier(this, carrier);
   }
 
+  /** A stream is about to be given to the core that may become the transport; its request says by itself whether it takes text only. */
+  [inEngine.expectCandidate](isTextOnly: boolean): void {
+    this[inEngine.setBit](OTHER_TEXT_ONLY, isTextOnly);
+    if (isTextOnly === this[inEngine.supportsBinary]()) {
+      this[inEngine.commands].expectCandidate(this[inEngine.slot], isTextOnly);
+    }
+  }
+
   /** A stream that may become the transport. */
   [inEngine.setCandidate](carrier: StreamCarrier): void {
     log.logCandidate(carrier);
@@ -263,6 +275,13 @@ export abstract class Session extends SessionBase implements SessionSink {
       this[inEngine.outgoing].flush();
     } else {
       log.logUncountedFlush(hadBacklog);
+    }
+  }
+
+  /** A GET was answered with what waited; more may wait by now. */
+  [inEngine.onBacklogTaken](): void {
+    if (this.listenerCount("drained") > 0 && this[inEngine.pendingBytes]() === 0) {
+      this.emit("drained");
     }
   }
 
@@ -408,6 +427,9 @@ export abstract class Session extends SessionBase implements SessionSink {
     this[inEngine.current] = candidate.transport;
     this.upgrading = false;
     this.upgraded = true;
+    const wasTextOnly = this[inEngine.has](TEXT_ONLY);
+    this[inEngine.setBit](TEXT_ONLY, this[inEngine.has](OTHER_TEXT_ONLY));
+    this[inEngine.setBit](OTHER_TEXT_ONLY, wasTextOnly);
     this.server[inEngine.tally].moved(this[inEngine.transportName]);
     polling.discard();
     polling[inTransport.end]();
@@ -506,7 +528,7 @@ export abstract class Session extends SessionBase implements SessionSink {
       );
     }
     if (endsNow || !isHeldUp) {
-      this[inEngine.commands].close(this[inEngine.slot], false);
+      this[inEngine.commands].close(this[inEngine.slot], false, endsNow);
     }
     if (endsNow) {
       this[inEngine.finish]("forced close");
@@ -527,7 +549,7 @@ export abstract class Session extends SessionBase implements SessionSink {
   [inEngine.closePolling](endsNow: boolean): void {
     if (this._readyState === "open") {
       this[inEngine.setBit](TRANSPORT_CLOSED, true);
-      this[inEngine.commands].close(this[inEngine.slot], false);
+      this[inEngine.commands].close(this[inEngine.slot], false, endsNow);
       if (endsNow) {
         this[inEngine.finish]("transport close");
       }

@@ -59,7 +59,7 @@ export abstract class Transport extends LazyEmitter {
   }
 
   get supportsBinary(): boolean {
-    return this[inTransport.session][inEngine.supportsBinary];
+    return this[inTransport.session][inEngine.supportsBinary](this);
   }
 
   /** Sends packets without the events of `conn.send`; over polling in one payload. */

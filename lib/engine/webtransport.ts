@@ -166,6 +166,7 @@ function openSession(
     logUpgradeRefusal(session);
     return false;
   }
+  session[inEngine.expectCandidate](false); // it has no request that could ask for anything
   session[inEngine.setCandidate](carrierFor(session, Role.Candidate));
   return true;
 }

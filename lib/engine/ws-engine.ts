@@ -136,6 +136,7 @@ function takeWebSocket(
   }
   const session = Object.hasOwn(server.clients, sid) ? server.clients[sid] : undefined;
   if (session?.[inEngine.canUpgrade]()) {
+    session[inEngine.expectCandidate](Boolean(req._query.b64));
     session[inEngine.setCandidate](
       new MessageBridge(server[inEngine.link], websocket, stream, Role.Candidate, session),
     );

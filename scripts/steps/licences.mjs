@@ -14,6 +14,17 @@ const NOTICES = join(ROOT, "scripts", "notices");
 /** Their repositories have other names than their packages. */
 const RENAMED_PACKAGES = { "socket.io-component-emitter": "@socket.io/component-emitter" };
 
+/** Crates that the standard library comes with, in versions of the toolchain's, and whose the copyright is. */
+const IN_STANDARD_LIBRARY = {
+  addr2line: "2016-2018 The gimli Developers",
+  adler2: "Jonas Schievink",
+  gimli: "2015 The Rust Project Developers",
+  hashbrown: "2016 Amanieu d'Antras",
+  miniz_oxide: "2017 Frommi",
+  object: "2015 The Gimli Developers",
+  "rustc-demangle": "2014 Alex Crichton",
+};
+
 /** What the toolchains link, whatever Cargo.lock says. */
 const TOOLCHAIN_PARTS = [
   {
@@ -21,6 +32,11 @@ const TOOLCHAIN_PARTS = [
     licence: "MIT",
     text: mitText(["The Rust Project Contributors"]),
   },
+  ...Object.entries(IN_STANDARD_LIBRARY).map(([name, holder]) => ({
+    name: `${name} (in Rust's standard library)`,
+    licence: "MIT",
+    text: mitText([holder]),
+  })),
   {
     name: "LLVM's libunwind and compiler-rt (binaries for Linux)",
     licence: "Apache-2.0 WITH LLVM-exception",

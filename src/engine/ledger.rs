@@ -112,7 +112,7 @@ pub(super) struct Held {
     drained_at: u64,
     /// Something was taken since somebody last told the time.
     has_drained: bool,
-    /// Dropping came to nothing at this weight, so it is not tried again below.
+    /// Dropping is not tried up to this weight: what was left the last time may not be dropped, or not yet.
     pub(super) futile_up_to: usize,
 }
 

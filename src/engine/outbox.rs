@@ -19,6 +19,7 @@ use std::io::IoSlice;
 use std::iter;
 use std::ops::AddAssign;
 
+use crate::codec::engine_io::BinaryForm;
 use crate::engine::ledger::Held;
 
 pub use crate::engine::outbox::entry::Entry;
@@ -105,6 +106,13 @@ impl Outbox {
         }
     }
 
+    /// The same, with binary messages in this form.
+    pub fn append_reformed(&mut self, mut other: Self, form: BinaryForm) {
+        while let Some(entry) = other.pop() {
+            self.push(entry.reformed(form));
+        }
+    }
+
     /// Takes the first entry out, whole.
     pub fn pop(&mut self) -> Option<Entry> {
         let entry = match &mut self.entries {
@@ -131,6 +139,7 @@ impl Outbox {
         if let Some(held) = &mut self.held {
             held.subtract(entry.own_weight());
             held.drained();
+            held.futile_up_to = held.futile_up_to.saturating_sub(entry.weight());
             if self.is_empty() {
                 self.held = None;
             }
@@ -166,7 +175,7 @@ impl Outbox {
         self.bytes
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Entry> {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         let (one, many) = match &self.entries {
             Entries::None => (None, None),
             Entries::One(entry) => (Some(entry), None),

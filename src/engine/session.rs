@@ -20,6 +20,8 @@
 //! Engine.IO, where one thread reads and listens, such an answer is written before the end is even seen.
 
 mod budget;
+mod candidate;
+mod endings;
 mod receive;
 
 use std::borrow::Cow;
@@ -33,8 +35,6 @@ use crate::config::Config;
 use crate::config::Protocol;
 use crate::engine::CloseReason;
 use crate::engine::Events;
-use crate::engine::UpgradeFailure;
-use crate::engine::close_reason::WRITE_ERROR;
 use crate::engine::heartbeat::Due;
 use crate::engine::heartbeat::Heartbeat;
 use crate::engine::outbox::Entry;
@@ -42,13 +42,11 @@ use crate::engine::outbox::Loss;
 use crate::engine::pace::Pace;
 use crate::engine::packet::binary_form;
 use crate::engine::session::budget::is_noteworthy;
-use crate::engine::transport::CLOSE_TIMEOUT_MS;
 use crate::engine::transport::Framing;
 use crate::engine::transport::Polling;
 use crate::engine::transport::Transport;
 use crate::engine::transport::WebSocket;
 use crate::engine::transport::answer;
-use crate::engine::transport::empty_close_frame;
 use crate::engine::upgrade::Upgrade;
 
 /// One Engine.IO client.
@@ -65,6 +63,8 @@ pub struct Session {
     has_pending: bool,
     /// The heartbeat, and the messages of its streams as they came, are told for the log.
     is_logged: bool,
+    /// Whether the candidate that comes next takes binary messages as they are, if its request has said so.
+    expected_binary: Option<bool>,
     state: State,
     config: Config,
     heartbeat: Heartbeat,
@@ -134,6 +134,7 @@ impl Session {
             is_observed: false,
             has_pending: false,
             is_logged: false,
+            expected_binary: None,
             state: State::Open,
             config,
             heartbeat: Heartbeat::new(&config, now),
@@ -208,24 +209,6 @@ impl Session {
             }
             _ => false,
         }
-    }
-
-    /// Gives a session on polling a WebSocket to move to; false if it cannot move, or another one came first. One that is closing moves
-    /// too: this way its client may get what was sent before the close.
-    pub fn attach_candidate(&mut self, conn: u32, response: Bytes, now: u64) -> bool {
-        let can_upgrade = matches!(self.state, State::Open | State::Closing { .. })
-            && matches!(self.transport, Transport::Polling(_))
-            && self.upgrade.is_none();
-        if can_upgrade {
-            let deadline = now.saturating_add(self.config.upgrade_timeout_ms.into());
-            self.upgrade = Some(Box::new(Upgrade::new(
-                conn,
-                response,
-                self.config.max_message_bytes,
-                deadline,
-            )));
-        }
-        can_upgrade
     }
 
     /// The packets on its stream `conn` are framed so, from its first byte on.
@@ -388,78 +371,6 @@ impl Session {
         }
     }
 
-    /// Closes the session. What is in the outbox goes out first, unless it is to be discarded: then a GET that waits
-    /// is left to its owner.
-    pub fn close(&mut self, discard: bool, now: u64, events: &mut impl Events) {
-        if discard && let Transport::Polling(polling) = &mut self.transport {
-            *polling = Polling::default();
-        } else if matches!(self.state, State::Ending { .. }) {
-            // By the order of things it comes before what the peer did, so that is not what the close frame answers.
-            if let Transport::WebSocket(websocket) = &mut self.transport {
-                websocket.close_with(empty_close_frame(), now);
-            }
-        } else if self.state != State::Open {
-            return;
-        } else if let Transport::Polling(polling) = &mut self.transport {
-            // The close packet never shares a payload with messages: the official client drops what it has not dispatched yet.
-            if !polling.has_request() || !polling.outbox.is_empty() {
-                polling.flush(self.slot, self.config.protocol, events);
-                self.state =
-                    State::Closing { deadline: now.saturating_add(POLLING_CLOSE_TIMEOUT_MS) };
-                return;
-            }
-            polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
-        }
-        self.end(&End::new(CloseReason::ForcedClose, ""), now, events);
-    }
-
-    /// The owner has dealt with all that came before the end that it was told of.
-    pub fn finish(&mut self, now: u64, events: &mut impl Events) {
-        if matches!(self.state, State::Ending { .. }) {
-            self.end(&End::new(CloseReason::TransportClose, ""), now, events);
-        }
-    }
-
-    /// The user closes a `WebSocket` of its with this frame: the transport, and with it the session, or the candidate.
-    pub fn close_stream(&mut self, conn: u32, frame: Bytes, now: u64, events: &mut impl Events) {
-        let Some(websocket) = self.websocket_mut(conn) else { return };
-        websocket.close_with(frame, now);
-        if self.candidate() == Some(conn) {
-            self.fail_upgrade(UpgradeFailure::Closed, now, events);
-        } else {
-            self.end(&End::new(CloseReason::TransportClose, ""), now, events);
-        }
-    }
-
-    /// One of its streams ended.
-    pub fn stream_ended(
-        &mut self,
-        conn: u32,
-        stream_end: StreamEnd,
-        now: u64,
-        events: &mut impl Events,
-    ) {
-        let Some(websocket) = self.websocket_mut(conn) else { return };
-        match stream_end {
-            StreamEnd::Eof => websocket.end_of_input(),
-            StreamEnd::Broken | StreamEnd::WriteFailed => websocket.abandon(),
-        }
-        if self.candidate() == Some(conn) {
-            return self.fail_upgrade(UpgradeFailure::Closed, now, events);
-        }
-        match stream_end {
-            StreamEnd::Eof => {
-                self.end_in_turn(&End::new(CloseReason::TransportClose, ""), now, events);
-            }
-            StreamEnd::Broken => {
-                self.end(&End::new(CloseReason::TransportClose, ""), now, events);
-            }
-            StreamEnd::WriteFailed => {
-                self.end(&End::new(CloseReason::TransportError, WRITE_ERROR), now, events);
-            }
-        }
-    }
-
     /// Until this time nobody may have listened to the peer, nor carried anything to it.
     pub fn unheard_until(&mut self, heard_at: u64) {
         self.transport.outbox_mut().excuse(heard_at);
@@ -500,87 +411,7 @@ impl Session {
         }
         self.tick_upgrade(now, events);
     }
-
-    fn tick_upgrade(&mut self, now: u64, events: &mut impl Events) {
-        let Some(upgrade) = &mut self.upgrade else { return };
-        if upgrade.is_over(now) {
-            self.fail_upgrade(UpgradeFailure::TimedOut, now, events);
-        } else if upgrade.is_noop_due(now)
-            && let Transport::Polling(polling) = &mut self.transport
-        {
-            polling.answer(self.slot, self.config.protocol, &[PacketType::Noop], events);
-        }
-    }
-
-    /// Makes the candidate the transport.
-    fn switch(&mut self, now: u64, events: &mut impl Events) {
-        let Some(upgrade) = self.upgrade.take() else { return };
-        let mut websocket = upgrade.websocket;
-        let conn = websocket.conn();
-        if let Transport::Polling(polling) = &mut self.transport {
-            polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
-            websocket.outbox.append(std::mem::take(&mut polling.outbox));
-        }
-        self.transport = Transport::WebSocket(websocket);
-        self.heartbeat.upgraded(now);
-        if let Some(conn) = conn {
-            events.upgraded(self.slot, conn);
-        }
-    }
-
-    /// Closes the candidate; the session stays where it is.
-    fn fail_upgrade(&mut self, failure: UpgradeFailure, now: u64, events: &mut impl Events) {
-        if let Some(conn) = self.release_candidate(now, events) {
-            events.upgrade_failed(self.slot, conn, failure);
-        }
-    }
-
-    fn release_candidate(&mut self, now: u64, events: &mut impl Events) -> Option<u32> {
-        let mut websocket = self.upgrade.take()?.websocket;
-        let conn = websocket.conn()?;
-        websocket.close(now);
-        events.release(conn, websocket);
-        Some(conn)
-    }
-
-    /// Ends the session in its turn: after what its owner still says to the messages from before.
-    fn end_in_turn(&mut self, end: &End, now: u64, events: &mut impl Events) {
-        if self.state == State::Open && events.is_owner_behind() {
-            self.state = State::Ending { deadline: now.saturating_add(CLOSE_TIMEOUT_MS) };
-            events.closed(self.slot, end.reason, &end.description, true);
-        } else if !matches!(self.state, State::Ending { .. }) {
-            self.end(end, now, events);
-        }
-    }
-
-    /// Ends the session: its streams are left to their closing handshakes, a GET that waits is told. So is the owner, but of an
-    /// end that it knows.
-    fn end(&mut self, end: &End, now: u64, events: &mut impl Events) {
-        if self.state == State::Closed {
-            return;
-        }
-        let is_told = matches!(self.state, State::Ending { .. });
-        self.state = State::Closed;
-        self.release_candidate(now, events);
-        match std::mem::replace(&mut self.transport, Transport::Polling(Polling::default())) {
-            Transport::Polling(mut polling) => {
-                polling.answer(self.slot, self.config.protocol, &[PacketType::Close], events);
-            }
-            Transport::WebSocket(mut websocket) => {
-                if let Some(conn) = websocket.conn() {
-                    websocket.close(now);
-                    events.release(conn, websocket);
-                }
-            }
-        }
-        if !is_told {
-            events.closed(self.slot, end.reason, &end.description, false);
-        }
-    }
 }
-
-/// `closeTimeout` of Engine.IO's polling transport: how long a closed session waits for a GET that can be told.
-const POLLING_CLOSE_TIMEOUT_MS: u64 = 30_000;
 
 #[cfg(test)]
 mod tests;

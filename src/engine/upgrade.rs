@@ -27,6 +27,8 @@ use crate::engine::transport::WebSocket;
 pub(crate) struct Upgrade {
     /// The candidate.
     pub(crate) websocket: WebSocket,
+    /// Whether binary messages go out over it as they are.
+    pub(crate) supports_binary: bool,
     /// When the candidate is given up, probed or not.
     deadline: u64,
     /// Once probed: when a GET that waits is set free next.
@@ -54,11 +56,12 @@ impl Upgrade {
         conn: u32,
         response: Bytes,
         max_message_bytes: Option<u32>,
+        supports_binary: bool,
         deadline: u64,
     ) -> Self {
         let mut websocket = WebSocket::awaited(max_message_bytes);
         websocket.attach(conn, response);
-        Self { websocket, deadline, noop_at: None }
+        Self { websocket, supports_binary, deadline, noop_at: None }
     }
 
     /// Decodes up to the next thing that matters. Call it until there is [`Step::Nothing`].

@@ -85,6 +85,8 @@ pub enum Command<'a> {
         slot: u32,
         /// At once, instead of after what is in the outbox.
         discard: bool,
+        /// JavaScript has ended it already: no other poll will come for what is left.
+        is_over: bool,
     },
     /// A poll waits for packets.
     Poll {
@@ -169,10 +171,38 @@ pub enum Command<'a> {
         /// It is told.
         is_on: bool,
     },
+    /// Chooses an option of the socket under a stream.
+    Tune {
+        /// The stream.
+        conn: u32,
+        /// What is chosen.
+        tuning: Tuning,
+    },
+    /// The candidate that comes next says by itself how it takes binary messages.
+    ExpectCandidate {
+        /// The session.
+        slot: u32,
+        /// Only as base64.
+        is_text_only: bool,
+    },
     /// All that came before a `CLOSED` that waits for it is dealt with.
     Finish {
         /// The session.
         slot: u32,
+    },
+}
+
+/// An option of a socket, as Node's `net.Socket` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tuning {
+    /// Whether small writes leave at once.
+    NoDelay(bool),
+    /// Whether the kernel looks after a peer that is silent for so many seconds; 0 leaves the time as it is.
+    KeepAlive {
+        /// It does.
+        is_on: bool,
+        /// The time.
+        idle_s: u32,
     },
 }
 

@@ -194,7 +194,7 @@ impl Shard {
             {
                 let owner = session.owner();
                 if events.has_failed
-                    && self.slots.pending(slot) > 0
+                    && self.slots.pending(slot) > HEARTBEAT_BYTES
                     && let Some(state) = state_of(&self.links, owner)
                 {
                     state.tally.slow_clients_ended.add(1);
@@ -290,6 +290,9 @@ impl Shard {
         }
     }
 }
+
+/// The frame of a ping. Whoever polls no more leaves one waiting, and is gone rather than slow.
+const HEARTBEAT_BYTES: u32 = 3;
 
 /// A panic with a shard locked was contained, or ended its thread.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {

@@ -18,7 +18,7 @@ pub(super) enum Timer {
 /// The deadlines, soonest first.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// Also holds what was disarmed or armed anew since; [`Self::armed`] tells.
+    /// Also holds what was disarmed or armed anew since; [`Self::armed_mut`] tells.
     heap: BinaryHeap<Reverse<(u64, Timer)>>,
     /// By slot: the deadline that counts, or [`DISARMED`].
     sessions: Vec<u64>,

@@ -60,7 +60,10 @@ export class PolledSocket implements RequestSource, StandInSource {
     return this.standIn;
   }
 
+  // A stand-in is made when the stream has gone.
   onDestroyed(): void {}
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
 
   forget(): void {
     if (this.socket !== undefined && !wasShown(this.socket)) {

@@ -30,6 +30,9 @@ export interface StandInSource {
   readonly hasEnded: boolean;
   /** Somebody destroys the stand-in, and so the stream. */
   onDestroyed(): void;
+  /** Somebody chooses an option of the stream. */
+  setNoDelay(isOn: boolean): void;
+  setKeepAlive(isOn: boolean, milliseconds: number): void;
 }
 
 /** About as much as the core has written when it takes a stream over; nobody counts the bytes after that. */
@@ -68,6 +71,16 @@ export class StandIn extends NetSocket {
   /** Without a handle Node answers nothing for the local address. */
   _getsockname(): object {
     return this[inTransport.source].localAddress;
+  }
+
+  override setNoDelay(isOn = true): this {
+    this[inTransport.source].setNoDelay(Boolean(isOn));
+    return this;
+  }
+
+  override setKeepAlive(isOn?: boolean, milliseconds?: number): this {
+    this[inTransport.source].setKeepAlive(Boolean(isOn), milliseconds || 0);
+    return this;
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

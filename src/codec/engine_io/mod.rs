@@ -6,6 +6,7 @@
 mod base64;
 mod packet;
 mod payload;
+mod reform;
 pub mod v3;
 mod webtransport;
 
@@ -13,6 +14,7 @@ pub use packet::{
     BinaryForm, Packet, PacketData, PacketError, PacketType, append_binary_frame, append_text_frame,
 };
 pub use payload::{Packets, append_binary, append_frames, append_text, encode_bare};
+pub use reform::reform_frames;
 pub use webtransport::{
     PacketDecoder, PacketPrefix, PrefixBytes, StreamPacket, append_prefixed, lossy_text,
 };

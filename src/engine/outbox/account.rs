@@ -76,11 +76,12 @@ impl Outbox {
             dropped.count(entry.word);
         }
         let weight = self.weight();
-        if weight > limit
-            && let Some(held) = &mut self.held
-        {
+        // The newest may go as soon as it is that no more.
+        let newest = self.iter().next_back().filter(|entry| bearable(entry.loss));
+        let kept = weight.saturating_sub(newest.map_or(0, Entry::weight));
+        if let Some(held) = &mut self.held {
             // Looking through all of them again is worth it only when there are many more.
-            held.futile_up_to = weight.saturating_add(weight / 8);
+            held.futile_up_to = if weight > limit { kept.saturating_add(kept / 8) } else { 0 };
         }
         dropped
     }

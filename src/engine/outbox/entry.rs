@@ -8,6 +8,7 @@ use crate::codec::engine_io::BinaryForm;
 use crate::codec::engine_io::PacketType;
 use crate::codec::engine_io::append_binary_frame;
 use crate::codec::engine_io::append_text_frame;
+use crate::codec::engine_io::reform_frames;
 use crate::codec::websocket::Deflater;
 use crate::codec::websocket::frame_len;
 use crate::engine::ledger::Ledger;
@@ -152,6 +153,11 @@ impl Entry {
         self
     }
 
+    /// What it takes of memory, as if nobody else had the same frames.
+    pub(super) fn weight(&self) -> usize {
+        ENTRY_BYTES.saturating_add(self.frames.len())
+    }
+
     /// What it takes of memory that nobody else takes.
     pub(super) fn own_weight(&self) -> usize {
         ENTRY_BYTES + if self.is_shared { 0 } else { self.frames.len() }
@@ -176,6 +182,15 @@ impl Entry {
             self.frames = frames;
         }
         self
+    }
+
+    /// The same entry for a transport that takes binary messages in this form.
+    #[must_use]
+    pub(super) fn reformed(self, form: BinaryForm) -> Self {
+        match reform_frames(&self.frames, form) {
+            Some(frames) => self.with_frames(frames.into()),
+            None => self,
+        }
     }
 
     /// The same entry with other frames.

@@ -160,6 +160,11 @@ impl Bench {
         self.session.send(self.turn, 1, false, |_, _| message(text))
     }
 
+    fn send_bytes(&mut self, bytes: &[u8]) {
+        let parts = [Part::Binary(bytes)];
+        self.session.send(self.turn, 1, false, |form, _| Entry::message(parts.into_iter(), form));
+    }
+
     fn send_volatile(&mut self, text: &str) {
         self.session.send(self.turn, 1, true, |_, _| message(text));
     }

@@ -13,12 +13,15 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 use std::task::ready;
+use std::time::Duration;
 
 use socket2::Socket;
+use socket2::TcpKeepalive;
 use tokio::io::unix::AsyncFd;
 
 use crate::engine::Outbox;
 use crate::engine::Taken;
+use crate::server::command::Tuning;
 
 /// One stream of the kernel.
 pub(in crate::server) struct Descriptor {
@@ -112,6 +115,19 @@ impl Descriptor {
         Ok(taken)
     }
 
+    /// Chooses an option. As with Node, one that the stream does not have is nobody's fault: a unix-domain stream has neither.
+    pub(in crate::server) fn tune(&self, tuning: Tuning) {
+        let socket = self.stream.get_ref();
+        let _ = match tuning {
+            Tuning::NoDelay(is_on) => socket.set_tcp_nodelay(is_on),
+            Tuning::KeepAlive { is_on: true, idle_s: idle_s @ 1.. } => {
+                let idle = Duration::from_secs(idle_s.into());
+                socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))
+            }
+            Tuning::KeepAlive { is_on, .. } => socket.set_keepalive(is_on),
+        };
+    }
+
     /// See [`Carrier::finish`](super::Carrier::finish).
     pub(super) fn finish(&self) {
         // It fails when the peer has reset the stream, which the reader finds out.
@@ -133,3 +149,34 @@ const MAX_SLICES: usize = 256;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const SEND_FLAGS: i32 = 0;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+    use std::task::Waker;
+
+    use socket2::SockRef;
+
+    use super::Descriptor;
+    use crate::server::command::Tuning;
+
+    #[test]
+    fn options_are_those_of_the_socket() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _entered = runtime.enter();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let duplicate = stream.as_fd().try_clone_to_owned().unwrap();
+        let descriptor = Descriptor::new(duplicate, Waker::noop().clone()).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
+        descriptor.tune(Tuning::NoDelay(false));
+        descriptor.tune(Tuning::KeepAlive { is_on: true, idle_s: 60 });
+        assert!(!socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        descriptor.tune(Tuning::KeepAlive { is_on: false, idle_s: 0 });
+        assert!(!socket.keepalive().unwrap());
+        descriptor.tune(Tuning::KeepAlive { is_on: true, idle_s: 0 });
+        assert!(socket.keepalive().unwrap());
+    }
+}

@@ -5,7 +5,9 @@ use crate::codec::websocket::Opcode;
 use crate::config::{OutboxBudget, OutboxPolicy};
 use crate::engine::{Frame, Watch};
 use crate::hub::Target;
-use crate::server::command::{BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags};
+use crate::server::command::{
+    BINARY_PART, Broadcast, Command, Multicast, Open, Parts, SendFlags, Tuning,
+};
 use crate::server::record::{Fields, Record, Records};
 
 /// A fault in our own library: the rest of the buffer cannot be read.
@@ -48,7 +50,7 @@ impl<'a> Iterator for Commands<'a> {
 }
 
 fn decode(record: Record<'_>) -> Result<Command<'_>, CommandError> {
-    if !(OPEN..=FINISH).contains(&record.kind) {
+    if !(OPEN..=TUNE).contains(&record.kind) {
         return Err(CommandError::UnknownKind(record.kind));
     }
     let mut fields = record.fields;
@@ -92,7 +94,11 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
             member: fields.number()?,
             room: fields.number()?,
         },
-        CLOSE => Command::Close { slot: fields.number()?, discard: flags & DISCARD != 0 },
+        CLOSE => Command::Close {
+            slot: fields.number()?,
+            discard: flags & DISCARD != 0,
+            is_over: flags & OVER != 0,
+        },
         POLL => Command::Poll { slot: fields.number()?, request: fields.number()? },
         PONG => Command::Pong { slot: fields.number()? },
         TURN => Command::Turn { turn: fields.number()? },
@@ -137,22 +143,40 @@ fn decode_fields<'a>(kind: u32, flags: u32, fields: &mut Fields<'a>) -> Option<C
                 data: fields.bytes(len as usize)?,
             }
         }
-        BUDGET => {
-            let (slot, max_bytes, policy) = (fields.number()?, fields.number()?, fields.number()?);
-            let max_bytes = Some(max_bytes).filter(|&bytes| bytes != UNLIMITED);
-            let policy = match policy {
-                0 => OutboxPolicy::Stalled,
-                1 => OutboxPolicy::Disconnect,
-                2 => OutboxPolicy::DropVolatile,
-                3 => OutboxPolicy::DropOldest,
-                _ => return None,
-            };
-            Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } }
-        }
+        BUDGET => decode_budget(fields)?,
         LOG => Command::Log { is_on: fields.number()? != 0 },
         FINISH => Command::Finish { slot: fields.number()? },
+        TUNE => Command::Tune { conn: fields.number()?, tuning: Tuning::decode(flags, fields)? },
+        EXPECT_CANDIDATE => Command::ExpectCandidate {
+            slot: fields.number()?,
+            is_text_only: flags & EXPECT_TEXT_ONLY != 0,
+        },
         _ => return None,
     })
+}
+
+fn decode_budget<'a>(fields: &mut Fields<'a>) -> Option<Command<'a>> {
+    let (slot, max_bytes, policy) = (fields.number()?, fields.number()?, fields.number()?);
+    let max_bytes = Some(max_bytes).filter(|&bytes| bytes != UNLIMITED);
+    let policy = match policy {
+        0 => OutboxPolicy::Stalled,
+        1 => OutboxPolicy::Disconnect,
+        2 => OutboxPolicy::DropVolatile,
+        3 => OutboxPolicy::DropOldest,
+        _ => return None,
+    };
+    Some(Command::Budget { slot, budget: OutboxBudget { max_bytes, policy } })
+}
+
+impl Tuning {
+    fn decode(flags: u32, fields: &mut Fields<'_>) -> Option<Self> {
+        let (idle_s, is_on) = (fields.number()?, flags & TUNE_ON != 0);
+        Some(if flags & TUNE_KEEP_ALIVE == 0 {
+            Self::NoDelay(is_on)
+        } else {
+            Self::KeepAlive { is_on, idle_s }
+        })
+    }
 }
 
 impl<'a> Open<'a> {
@@ -248,6 +272,10 @@ const PACKET: u32 = 21;
 const BUDGET: u32 = 22;
 const LOG: u32 = 23;
 const FINISH: u32 = 24;
+const EXPECT_CANDIDATE: u32 = 25;
+/// Its flag.
+const EXPECT_TEXT_ONLY: u32 = 1;
+const TUNE: u32 = 26;
 
 // Flags of OPEN.
 const OPEN_WEBSOCKET: u32 = 1;
@@ -262,8 +290,13 @@ const FILTERED: u32 = 8;
 const EXPENDABLE: u32 = 16;
 const FOLLOWED: u32 = 32;
 
-// Flag of CLOSE.
+// Flags of CLOSE.
 const DISCARD: u32 = 1;
+const OVER: u32 = 2;
+
+// Flags of TUNE.
+const TUNE_ON: u32 = 1;
+const TUNE_KEEP_ALIVE: u32 = 2;
 
 // Flags of FRAME.
 const FRAME_OPCODE: u32 = 0xf;

@@ -36,6 +36,7 @@ impl Survey {
                 | Command::Pong { slot }
                 | Command::Received { slot }
                 | Command::Finish { slot }
+                | Command::ExpectCandidate { slot, .. }
                 | Command::MemberAdd { slot, .. }
                 | Command::Observe { slot, .. }
                 | Command::Budget { slot, .. } => Place::Slot(slot),
@@ -49,6 +50,7 @@ impl Survey {
                 | Command::BridgeAck { .. }
                 | Command::Frame { .. }
                 | Command::Watch { .. }
+                | Command::Tune { .. }
                 | Command::Log { .. }
                 | Command::ConnDestroy { .. } => Place::Shard,
             };

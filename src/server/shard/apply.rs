@@ -102,7 +102,10 @@ impl Shard {
                     rooms.leave(namespace, member, room);
                 }
             }
-            Command::Close { slot, discard } => self.close(owner, slot, discard),
+            Command::Close { slot, discard, is_over } => self.close(owner, slot, discard, is_over),
+            Command::ExpectCandidate { slot, is_text_only } => {
+                self.step_own(owner, slot, |session, _, _| session.expect_candidate(!is_text_only));
+            }
             Command::Finish { slot } => {
                 self.step_own(owner, slot, |session, now, events| session.finish(now, events));
             }
@@ -127,6 +130,7 @@ impl Shard {
                 self.receive_from_bridge(owner, conn, bytes, wants_word);
             }
             Command::Frame { conn, frame } => self.send_frame(owner, conn, &frame),
+            Command::Tune { conn, tuning } => self.tune(owner, conn, tuning),
             Command::Watch { conn, watch, is_held } => self.watch(owner, conn, watch, is_held),
             Command::Log { is_on } => self.log(owner, is_on),
             Command::BridgeEof { conn } => self.bridge_ended(owner, conn),
@@ -157,7 +161,7 @@ impl Shard {
         delivery.count_sent(packets);
     }
 
-    fn close(&mut self, owner: u32, slot: u32, discard: bool) {
+    fn close(&mut self, owner: u32, slot: u32, discard: bool, is_over: bool) {
         if discard {
             let turn = self.link_state(owner).map_or(0, |state| state.turn);
             self.drop_waiting(owner, slot, turn);
@@ -165,7 +169,12 @@ impl Shard {
             // What was sent before is told as sent while there is a session to tell it of.
             self.step_own(owner, slot, |_, _, _| {});
         }
-        self.step_own(owner, slot, |session, now, events| session.close(discard, now, events));
+        self.step_own(owner, slot, |session, now, events| {
+            session.close(discard, now, events);
+            if is_over {
+                session.finish_closing(now, events);
+            }
+        });
     }
 
     fn open(&mut self, owner: u32, open: &Open<'_>) {

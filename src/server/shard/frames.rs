@@ -1,10 +1,12 @@
-//! What users do with the WebSocket under a session: frames of their own, a look at those of the peer, a stop of the reading.
+//! What users do with the WebSocket under a session: frames of their own, a look at those of the peer, a stop of the reading,
+//! options of the socket.
 
 use crate::codec::websocket::Opcode;
 use crate::codec::websocket::encode_frame;
 use crate::engine::Frame;
 use crate::engine::Watch;
 use crate::server::carrier::Carrier;
+use crate::server::command::Tuning;
 use crate::server::connection::Connection;
 use crate::server::connection::Role;
 use crate::server::shard::Shard;
@@ -25,6 +27,18 @@ impl Shard {
                 }
             });
         }
+    }
+
+    /// Chooses an option of the socket under a stream of this link, if the core has it.
+    pub(super) fn tune(&mut self, owner: u32, conn: u32, tuning: Tuning) {
+        #[cfg(unix)]
+        if let Some(connection) = self.own_stream(owner, conn)
+            && let Carrier::Descriptor(descriptor) = &connection.carrier
+        {
+            descriptor.tune(tuning);
+        }
+        #[cfg(not(unix))]
+        let _ = (owner, conn, tuning); // every stream is bridged, and so JavaScript's
     }
 
     /// Chooses what is told of a stream of this link, and whether it is read.

@@ -191,6 +191,42 @@ fn a_flood_of_what_must_not_be_lost_is_looked_through_seldom() {
 }
 
 #[test]
+fn a_message_that_is_too_long_for_the_budget_makes_room_as_soon_as_another_has_come() {
+    let mut bench = Bench::websocket().policy(OutboxPolicy::DropOldest);
+    let ledger = Arc::default();
+    bench.is_not_taken(&ledger);
+    bench.send_entry(&"long".repeat(1_000), Loss::Bearable, false);
+    bench.is_not_taken(&ledger);
+    for number in 0..3 {
+        bench.send_entry(&message(number), Loss::Bearable, false);
+        bench.is_not_taken(&ledger);
+        assert!(ledger.bytes() <= 1_000, "{}", ledger.bytes());
+    }
+    assert_eq!(numbers(&mut bench), ['0', '1', '2']);
+}
+
+#[test]
+fn the_budget_is_kept_again_when_what_must_not_be_lost_has_left() {
+    let mut bench = Bench::websocket().policy(OutboxPolicy::DropOldest);
+    let ledger = Arc::default();
+    bench.is_not_taken(&ledger);
+    for _ in 0..40 {
+        bench.send_entry(&message(0), Loss::Forbidden, false);
+        bench.is_not_taken(&ledger);
+    }
+    let outbox = &mut bench.session.websocket_mut(CONN).unwrap().outbox;
+    for _ in 0..39 {
+        outbox.pop();
+    }
+    for number in 1..10 {
+        bench.send_entry(&message(number), Loss::Bearable, false);
+        bench.is_not_taken(&ledger);
+    }
+    assert!(ledger.bytes() <= 1_000, "{}", ledger.bytes());
+    assert_eq!(numbers(&mut bench), ['0', '8', '9']);
+}
+
+#[test]
 fn bytes_that_wait_are_told_until_none_do() {
     let mut bench = Bench::websocket();
     assert_eq!(bench.session.pending_change(&mut bench.told), None);

@@ -165,3 +165,40 @@ fn probes_to_a_blocked_stream_are_answered_up_to_a_limit() {
     bench.receive(CANDIDATE, &[text("2probe"), text("5")]);
     assert_eq!(bench.events(), ["upgrading 4", "upgraded 4"]);
 }
+
+#[test]
+fn what_waits_takes_the_form_that_the_candidate_asks_for() {
+    let table = [(false, true, "Binary [1, 2]"), (true, false, "bAQI="), (false, false, "bAQI=")];
+    for (on_polling, on_websocket, waiting) in table {
+        let mut bench = Bench::polling();
+        bench.session.config.supports_binary = on_polling;
+        bench.session.expect_candidate(on_websocket);
+        assert!(bench.session.attach_candidate(CANDIDATE, Bytes::new(), bench.now));
+        bench.send_bytes(&[1, 2]);
+        bench.receive(CANDIDATE, &[text("5")]);
+        bench.send_bytes(&[1, 2]);
+        assert_eq!(bench.written(CANDIDATE), [waiting, waiting]);
+    }
+}
+
+#[test]
+fn a_candidate_that_was_expected_and_refused_says_nothing_of_the_next_one() {
+    let mut bench = Bench::upgrading();
+    bench.session.expect_candidate(false);
+    assert!(!bench.session.attach_candidate(9, Bytes::new(), bench.now));
+    bench.send_bytes(&[1, 2]);
+    bench.receive(CANDIDATE, &[text("5")]);
+    assert_eq!(bench.written(CANDIDATE), ["Binary [1, 2]"]);
+}
+
+#[test]
+fn a_session_that_its_owner_has_ended_waits_for_no_get() {
+    let mut bench = Bench::upgrading();
+    bench.poll(1);
+    bench.receive(CANDIDATE, &[text("2probe")]);
+    assert_eq!(bench.events(), ["upgrading 4", "respond 1 6"]);
+    bench.close(false);
+    bench.session.finish_closing(bench.now, &mut bench.told);
+    assert_eq!(bench.events(), ["closed: forced close"]);
+    assert_eq!(bench.released(), [CANDIDATE]);
+}

@@ -8,7 +8,7 @@ use crate::codec::engine_io::PacketType;
 use crate::codec::websocket::Opcode;
 use crate::config::{OutboxBudget, OutboxPolicy};
 use crate::engine::{Frame, Watch};
-use crate::server::command::{Broadcast, Command, Multicast, Open, Part, SendFlags};
+use crate::server::command::{Broadcast, Command, Multicast, Open, Part, SendFlags, Tuning};
 use crate::server::record::append_record;
 
 fn record(kind: u32, flags: u32, numbers: &[u32], bytes: &[u8]) -> Vec<u8> {
@@ -31,8 +31,18 @@ fn commands_of_numbers_alone() {
         (6, 0, vec![1, 2], Command::MemberRemove { namespace: 1, member: 2 }),
         (7, 0, vec![1, 2, 3], Command::Join { namespace: 1, member: 2, room: 3 }),
         (8, 0, vec![1, 2, 3], Command::Leave { namespace: 1, member: 2, room: 3 }),
-        (9, 0, vec![1], Command::Close { slot: 1, discard: false }),
-        (9, 1, vec![1], Command::Close { slot: 1, discard: true }),
+        (9, 0, vec![1], Command::Close { slot: 1, discard: false, is_over: false }),
+        (9, 1, vec![1], Command::Close { slot: 1, discard: true, is_over: false }),
+        (9, 2, vec![1], Command::Close { slot: 1, discard: false, is_over: true }),
+        (26, 1, vec![1, 0], Command::Tune { conn: 1, tuning: Tuning::NoDelay(true) }),
+        (
+            26,
+            3,
+            vec![1, 60],
+            Command::Tune { conn: 1, tuning: Tuning::KeepAlive { is_on: true, idle_s: 60 } },
+        ),
+        (25, 0, vec![1], Command::ExpectCandidate { slot: 1, is_text_only: false }),
+        (25, 1, vec![1], Command::ExpectCandidate { slot: 1, is_text_only: true }),
         (10, 0, vec![1, 2], Command::Poll { slot: 1, request: 2 }),
         (11, 0, vec![1], Command::Pong { slot: 1 }),
         (12, 0, vec![u32::MAX], Command::Turn { turn: u32::MAX }),
@@ -191,7 +201,7 @@ fn what_cannot_be_decoded_ends_the_buffer() {
     let good = record(11, 0, &[1], b"");
     for (bad, error) in [
         (record(0, 0, &[], b""), CommandError::UnknownKind(0)),
-        (record(25, 0, &[1], b""), CommandError::UnknownKind(25)),
+        (record(27, 0, &[1], b""), CommandError::UnknownKind(27)),
         (vec![11, 0, 0, 0, 12, 0, 0, 0, 1], CommandError::NoRecord),
     ] {
         let bytes = [good.as_slice(), &bad, &good].concat();
@@ -227,7 +237,7 @@ proptest! {
 /// Bytes at random, and records whose heads are right but whose fields are not.
 fn records_gone_wrong() -> impl Strategy<Value = Vec<u8>> {
     let number = prop_oneof![0..8_u32, any::<u32>(), Just(1 << 31)];
-    let one = (0..20_u32, 0..16_u32, vec(number, 0..12), any::<Vec<u8>>())
+    let one = (0..30_u32, 0..16_u32, vec(number, 0..12), any::<Vec<u8>>())
         .prop_map(|(kind, flags, numbers, bytes)| record(kind, flags, &numbers, &bytes));
     prop_oneof![any::<Vec<u8>>(), vec(one, 0..4).prop_map(|records| records.concat())]
 }
