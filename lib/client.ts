@@ -46,17 +46,22 @@ export function clientOfSlot(slot: number): AnyClient | undefined {
   return clients[slot];
 }
 
-/** Those of other engines, by session. */
-const foreignClients = new WeakMap<EngineSocket, AnyClient>();
+/** Those that are guests, by session. */
+const guests = new WeakMap<EngineSocket, AnyClient>();
 
 /** The client of a session, if it has one. */
 export function clientOf(conn: EngineSocket): AnyClient | undefined {
-  return conn[inEngine.slot] === undefined
-    ? foreignClients.get(conn)
-    : clients[conn[inEngine.slot]];
+  const slot = conn[inEngine.slot];
+  return (slot === undefined ? undefined : clients[slot]) ?? guests.get(conn);
 }
 
 type AnyClient = Client<any, any, any, any>;
+
+/** Whether a session is one of our own engine's, itself and no wrapper of it, and no other server has a client for it. */
+function isVacant(conn: EngineSocket): boolean {
+  const slot = conn[inEngine.slot];
+  return slot >= 0 && clients[slot] === undefined && conn.server.clients[conn.id] === conn;
+}
 
 export class Client<
   ListenEvents extends EventsMap,
@@ -75,6 +80,11 @@ export class Client<
   private [own.socketsById]: Map<string, Socket> | undefined;
   private [own.socketsByNamespace]: Map<string, Socket> | undefined;
   private [own.decoder]: Decoder | undefined;
+  /**
+   * Knows the session by its public members alone: it belongs to another engine, or is a wrapper that wants to see what is called, or another
+   * server's client was there first. Own only where it is true.
+   */
+  declare readonly [own.isGuest]: boolean;
 
   constructor(
     server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
@@ -88,6 +98,9 @@ export class Client<
     this[own.socketsById] = undefined;
     this[own.socketsByNamespace] = undefined;
     this[own.decoder] = server._parser.Decoder === Decoder ? undefined : this[own.makeDecoder]();
+    if (!isVacant(conn)) {
+      Object.defineProperty(this, own.isGuest, { value: true });
+    }
     this.setup();
   }
 
@@ -104,7 +117,7 @@ export class Client<
   /** What can be read of that request: our own engine makes the request itself only when somebody asks for it. */
   get [own.requestFacts](): HandshakeRequest {
     const { conn } = this;
-    return conn[inEngine.slot] === undefined ? conn.request : conn[inEngine.requestFacts];
+    return this[own.isGuest] ? conn.request : conn[inEngine.requestFacts];
   }
 
   /** Connected sockets by id. */
@@ -235,7 +248,8 @@ export class Client<
   writeToEngine(encoded: EncodedPacket, opts: WriteOptions): void {
     const { conn } = this;
     const slot = conn[inEngine.slot];
-    if (!(slot >= 0) || conn[inEngine.observed]() || log.isOn || !isSendable(encoded)) {
+    const isDirect = slot >= 0 && !this[own.isGuest];
+    if (!isDirect || conn[inEngine.observed]() || log.isOn || !isSendable(encoded)) {
       this[own.writeToConn](encoded, opts);
       return;
     }
@@ -284,7 +298,7 @@ export class Client<
         return;
       }
     } else if (type !== PacketType.CONNECT && type !== PacketType.CONNECT_ERROR) {
-      if (conn[inEngine.slot] === undefined) {
+      if (this[own.isGuest]) {
         refreshSwitches(); // an engine that is not ours has no batches
         queueAlone(socket, packet);
       } else {
@@ -363,11 +377,11 @@ export class Client<
 
   private setup(): void {
     const { conn } = this;
-    if (conn[inEngine.slot] === undefined) {
+    if (this[own.isGuest]) {
       this.ondata = this.ondata.bind(this);
       this.onerror = this.onerror.bind(this);
       this.onclose = this.onclose.bind(this);
-      foreignClients.set(conn, this);
+      guests.set(conn, this);
       conn.on("data", this.ondata);
       conn.on("error", this.onerror);
       conn.on("close", this.onclose);
@@ -388,7 +402,7 @@ export class Client<
 
   private destroy(): void {
     const { conn } = this;
-    if (conn[inEngine.slot] === undefined) {
+    if (this[own.isGuest]) {
       conn.removeListener("data", this.ondata);
       conn.removeListener("error", this.onerror);
       conn.removeListener("close", this.onclose);
@@ -417,7 +431,7 @@ export class Client<
       debug("volatile packet is discarded since the transport is not currently writable");
     } else if (!Array.isArray(encoded)) {
       conn.write(encoded, opts);
-    } else if (encoded.length > 1 && conn[inEngine.slot] >= 0) {
+    } else if (encoded.length > 1 && conn[inEngine.slot] >= 0 && !this[own.isGuest]) {
       conn[inEngine.writeUnit](encoded, opts);
     } else {
       for (const part of encoded) {
@@ -471,6 +485,8 @@ export class Client<
 tellWhenReplaced(Client.prototype, "writeToEngine", (client) => client[inEngine.onWritesWatched]());
 
 letAssign(Client.prototype, ["id"]);
+
+Object.defineProperty(Client.prototype, own.isGuest, { value: false });
 
 /**
  * socket.io binds these when it makes a client, so that they can be taken off it, and so that what is put in their place on one client does not

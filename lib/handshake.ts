@@ -43,7 +43,8 @@ function originOf(request: HandshakeRequest): string | undefined {
 
 /** As with socket.io, where only WebTransport sessions have no request. A request that is hidden came over plain TCP. */
 function isSecure(request: HandshakeRequest): boolean {
-  const socket = request instanceof HiddenRequest ? undefined : request?.socket;
+  const socket =
+    request instanceof HiddenRequest ? undefined : (request?.socket ?? request?.connection);
   return !request || Boolean((socket as TLSSocket | undefined)?.encrypted);
 }
 

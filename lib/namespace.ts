@@ -260,12 +260,12 @@ export class Namespace<
   /** The library's own book-keeping comes before the listeners, one of which may disconnect the socket again. */
   private _doConnect(
     socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    fn?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): void {
     this._preConnectSockets.delete(socket.id);
     this.sockets.set(socket.id, socket);
     socket._onconnect();
-    fn(socket);
+    fn?.(socket); // whoever connects a socket by hand may have none
     this.emitReserved("connect", socket);
     this.emitReserved("connection", socket);
   }

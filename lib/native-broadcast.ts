@@ -301,6 +301,7 @@ export function withNativeBroadcast<Base extends typeof Adapter>(Base: Base): Ba
 function mustBeServed(socket: AnySocket): boolean {
   const { conn, client } = socket;
   return (
+    client[own.isGuest] ||
     !(conn[inEngine.slot] >= 0) ||
     conn[inEngine.observed]() ||
     socket[own.hasOutgoingListeners] ||

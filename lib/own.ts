@@ -44,6 +44,7 @@ export const keepHandshake: unique symbol = Symbol("keepHandshake");
 export const restore: unique symbol = Symbol("restore");
 
 // Client
+export const isGuest: unique symbol = Symbol("isGuest");
 export const only: unique symbol = Symbol("only");
 export const socketsById: unique symbol = Symbol("socketsById");
 export const socketsByNamespace: unique symbol = Symbol("socketsByNamespace");

@@ -40,6 +40,15 @@ function ListenerTable(this: { error: () => void }): void {
 ListenerTable.prototype = Object.create(null);
 const NewListenerTable = ListenerTable as unknown as new () => object;
 
+/** Who has the field: the object itself, or the socket that it was derived from by `Object.create`, which then gets what is made. */
+export function holderOf<T extends object>(object: T, field: symbol): T {
+  let holder: T | null = object;
+  while (holder !== null && !Object.hasOwn(holder, field)) {
+    holder = Object.getPrototypeOf(holder) as T | null;
+  }
+  return holder ?? object;
+}
+
 export abstract class SocketState<
   ListenEvents extends EventsMap,
   EmitEvents extends EventsMap,
@@ -60,7 +69,7 @@ export abstract class SocketState<
   /** Whatever users want to keep with the socket; other servers see it through `fetchSockets()`. An empty object at first. */
   get data(): SocketData {
     if (this[own.data] === NO_DATA) {
-      this[own.data] = {} as SocketData;
+      holderOf(this, own.data)[own.data] = {} as SocketData;
     }
     return this[own.data] as SocketData;
   }
@@ -71,8 +80,10 @@ export abstract class SocketState<
 
   /** Callbacks that wait for an acknowledgement, by ack id. Adapters add theirs. */
   get acks(): Map<number, AckCallback> {
-    this[own.acks] ??= new Map();
-    return this[own.acks];
+    if (this[own.acks] === undefined) {
+      holderOf(this, own.acks)[own.acks] = new Map();
+    }
+    return this[own.acks] as Map<number, AckCallback>;
   }
 
   set acks(acks: Map<number, AckCallback>) {
@@ -81,8 +92,10 @@ export abstract class SocketState<
 
   /** Middlewares for events, in order. */
   get fns(): Middleware<Event>[] {
-    this[own.middlewares] ??= [];
-    return this[own.middlewares];
+    if (this[own.middlewares] === undefined) {
+      holderOf(this, own.middlewares)[own.middlewares] = [];
+    }
+    return this[own.middlewares] as Middleware<Event>[];
   }
 
   set fns(middlewares: Middleware<Event>[]) {

@@ -16,6 +16,7 @@ import type { Socket as EngineSocket } from "./engine";
 import { generateSessionId } from "./engine/session-id";
 import {
   buildHandshake,
+  type HandshakeRequest,
   type HandshakeSource,
   handshakeSource,
   isHandshakeSource,
@@ -30,7 +31,7 @@ import { letAssign } from "./own-value";
 import { type Packet, PacketType } from "./parser";
 import { tellWhenReplaced } from "./replaceable";
 import type { Server } from "./server";
-import { type AckCallback, type Event, SocketState } from "./socket-state";
+import { type AckCallback, type Event, holderOf, SocketState } from "./socket-state";
 import { type DisconnectReason, type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
   AllButLast,
@@ -111,7 +112,7 @@ export class Socket<
     this.nsp = nsp;
     this.client = client;
     this.adapter = nsp.adapter;
-    this[own.handshake] = handshakeSource(client[own.requestFacts], client.conn.remoteAddress);
+    this[own.handshake] = handshakeSource(requestFactsOf(client), client.conn.remoteAddress);
     this[own.auth] = Object.keys(auth).length > 0 ? auth : undefined;
     if (previousSession) {
       this.id = previousSession.sid;
@@ -149,7 +150,7 @@ export class Socket<
       return handshake;
     }
     const built = this.buildHandshake(this[own.auth] ?? {});
-    this[own.handshake] = built;
+    holderOf(this, own.handshake)[own.handshake] = built;
     return built;
   }
 
@@ -539,7 +540,7 @@ export class Socket<
     return isHandshakeSource(known)
       ? buildHandshake(known, remoteAddress, LOADED_AT + this[own.issuedAfter], auth)
       : buildHandshake(
-          handshakeSource(this.client[own.requestFacts], remoteAddress),
+          handshakeSource(requestFactsOf(this.client), remoteAddress),
           remoteAddress,
           Date.now(),
           auth,
@@ -590,6 +591,13 @@ letAssign(Socket.prototype, ["server"]);
 
 /** To see whether somebody has replaced it. */
 const plainRun = (Socket.prototype as unknown as { run: unknown }).run;
+
+/** A client that was made by hand, as tests of applications do, has nothing but the request itself. */
+function requestFactsOf(client: Client<any, any, any>): HandshakeRequest {
+  return own.requestFacts in client
+    ? client[own.requestFacts]
+    : (client as { request: HandshakeRequest }).request;
+}
 
 /** Never the session's id, which is a secret; except for clients of protocol 3, which take the two for one. */
 function newSocketId(namespace: string, conn: EngineSocket): string {

@@ -70,11 +70,13 @@ describeBoth("acks", (implementation) => {
       reply(1);
       reply(2);
     });
-    const calls: unknown[] = [];
-    client.emit("twice", (value: unknown) => calls.push(value));
+    const answers: unknown[] = [];
+    // Not the callback, which the client calls once whatever comes.
+    client.io.on("packet", ({ type, id, data }) => type === 3 && answers.push([id, data]));
+    client.emit("twice", () => {});
     await settleUp(client, socket);
     await settleDown(socket, client);
-    expect(calls).toEqual([1]);
+    expect(answers.filter(([id]: any) => id === 0)).toEqual([[0, [1]]]);
   });
 
   it("acks come from one counter per namespace, which is a plain number", async () => {
@@ -130,6 +132,20 @@ describeBoth("acks", (implementation) => {
     socket.timeout(4_000).emit("fast", (...args: unknown[]) => answer.resolve(args));
     expect(await answer.promise).toEqual([null, "value", "more"]);
     expect(await socket.timeout(4_000).emitWithAck("fast")).toBe("value");
+  });
+
+  it("after an answer in time the timeout is called off", async () => {
+    const { socket, client } = await startPair(implementation);
+    const calls: unknown[][] = [];
+    client.on("fast", (reply) => reply("value"));
+    socket.timeout(200).emit("fast", (...args: unknown[]) => calls.push(args));
+    await settleDown(socket, client);
+    await settleUp(client, socket);
+    expect(calls).toEqual([[null, "value"]]);
+    const later = deferred<unknown>();
+    socket.timeout(300).emit("never answered", later.resolve); // its time is up after the other's
+    expect(await later.promise).toEqual(new Error(TIMED_OUT));
+    expect(calls).toHaveLength(1);
   });
 
   it("without an answer in time the callback gets the error, and a late answer is ignored", async () => {

@@ -1,10 +1,13 @@
 // Broadcasts that ask for acknowledgements: answers of all, nobody, some, and what is cleaned up afterwards.
 
+import { Adapter } from "socket.io-adapter";
 import { settleUp } from "../harness/clients";
 import { deferred, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { joinOver, joinPairs, startPair, startServer } from "../harness/servers";
+
+type Joined = Awaited<ReturnType<typeof joinPairs>>[number];
 
 const TIMED_OUT = "operation has timed out";
 
@@ -164,6 +167,72 @@ describeBoth("broadcast acks", (implementation) => {
     });
     expect(await io.timeout(4_000).emitWithAck("q")).toEqual([1]);
     expect(socket.connected).toBe(true);
+  });
+
+  it("neither a second answer nor one of a client that was not asked stands for an answer that is missing", async () => {
+    const running = await startServer(implementation);
+    const pairs = await joinPairs(running, 3);
+    const [first, second, outsider] = pairs as [Joined, Joined, Joined];
+    for (const { socket } of [first, second]) {
+      socket.join("asked");
+    }
+    const id = internals(running.io.sockets)._ids;
+    const answer = ({ client }: Joined, data: unknown) =>
+      internals(client).packet({ type: 3, id, data: [data] });
+    const asked = [first, second].map(({ client }) => once(client, "q"));
+    const answers = running.io.to("asked").timeout(4_000).emitWithAck("q");
+    await Promise.all(asked);
+    answer(first, "first");
+    answer(first, "again");
+    answer(outsider, "nobody asked");
+    for (const { client, socket } of [first, outsider]) {
+      await settleUp(client, socket);
+    }
+    answer(second, "second");
+    expect(await answers).toEqual(["first", "second"]);
+  });
+
+  it("an answer that an adapter brings after the timeout changes nothing", async () => {
+    const late = deferred<void>();
+    class Slow extends Adapter {
+      override broadcastWithAck(
+        _packet: unknown,
+        _opts: unknown,
+        tellCount: (count: number) => void,
+        ack: (...args: unknown[]) => void,
+      ): void {
+        tellCount(1);
+        setTimeout(() => {
+          ack("from another server");
+          late.resolve();
+        }, 60);
+      }
+    }
+    const { io } = await startServer(implementation, { adapter: Slow as never });
+    const calls: unknown[] = [];
+    io.timeout(20).emit("q", (error: Error | null, answers: unknown) => {
+      calls.push([error?.message, [...(answers as unknown[])]]);
+    });
+    await late.promise;
+    expect(calls).toEqual([[TIMED_OUT, []]]);
+  });
+
+  it("answers are told in the order of their arrival", async () => {
+    const running = await startServer(implementation);
+    const pairs = await joinPairs(running, 3);
+    const replies: ((value: number) => void)[] = [];
+    const asked = pairs.map(async ({ client }, index) => {
+      const [reply] = await once(client, "q");
+      replies[index] = reply;
+    });
+    const answers = running.io.timeout(4_000).emitWithAck("q");
+    await Promise.all(asked);
+    for (const index of [2, 0, 1]) {
+      replies[index]?.(index);
+      const { client, socket } = pairs[index] as Joined;
+      await settleUp(client, socket);
+    }
+    expect(await answers).toEqual([2, 0, 1]);
   });
 
   it("a client in several namespaces answers in that of the broadcast", async () => {

@@ -44,6 +44,27 @@ describeBoth("broadcast operator", (implementation) => {
     expect(new Set([base, ...derived]).size).toBe(8);
   });
 
+  it("flags add up from step to step, the later of two winning, rooms and exceptions too", async () => {
+    const { io } = await startServer(implementation);
+    const operator = io
+      .timeout(10)
+      .volatile.to("a")
+      .local.except("b")
+      .compress(true)
+      .in(["c", "a"])
+      .except(["d"])
+      .timeout(20)
+      .compress(false);
+    expect(internals(operator).flags).toEqual({
+      timeout: 20,
+      volatile: true,
+      local: true,
+      compress: false,
+    });
+    expect([...internals(operator).rooms]).toEqual(["a", "c"]);
+    expect([...internals(operator).exceptRooms]).toEqual(["b", "d"]);
+  });
+
   it("the namespace itself stays without rooms and flags", async () => {
     const { io, socket, client } = await startPair(implementation);
     const seen = record(client);

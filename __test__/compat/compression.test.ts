@@ -1,10 +1,12 @@
-// `perMessageDeflate` as users meet it: events, attachments, acks and broadcasts between npm's clients and a server that
-// compresses. What goes over the wire is tested in protocol/permessage-deflate.test.ts.
+// Compression as users meet it: `perMessageDeflate` with events, attachments, acks and broadcasts between npm's clients and a server that
+// compresses (what goes over the wire is tested in protocol/permessage-deflate.test.ts), and the flag `compress` over polling.
 
 import { randomBytes } from "node:crypto";
+import type { Socket } from "socket.io";
 import { TRANSPORTS } from "../harness/clients";
-import { collect, once } from "../harness/events";
+import { collect, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
+import { PollingPeer } from "../harness/polling-peer";
 import { joinPair, startPair, startServer } from "../harness/servers";
 
 const TEXT = "one event, many words. ".repeat(200);
@@ -75,6 +77,32 @@ describeBoth("compression", (implementation) => {
       [TEXT, 1],
       [TEXT, 2],
     ]);
+  });
+
+  it("compress(false) keeps what is polled from being compressed, of a socket and of a broadcast", async () => {
+    const { io, port } = await startServer(implementation);
+    const joined = onceValue<Socket>(io, "connection");
+    const peer = await PollingPeer.join(port);
+    const socket = await joined;
+    const get = async () => {
+      const { headers } = await peer.get({ headers: { "Accept-Encoding": "gzip" } });
+      return headers["content-encoding"];
+    };
+    const emissions: [() => unknown, string | undefined][] = [
+      [() => socket.emit("news", TEXT), "gzip"],
+      [() => socket.compress(false).emit("news", TEXT), undefined],
+      [() => socket.compress(true).emit("news", TEXT), "gzip"],
+      [() => io.emit("news", TEXT), "gzip"],
+      [() => io.compress(false).emit("news", TEXT), undefined],
+      [() => io.to(socket.id).compress(false).emit("news", TEXT), undefined],
+    ];
+    for (const [emit, encoding] of emissions) {
+      emit();
+      expect(await get()).toBe(encoding);
+    }
+    socket.compress(false).to("nobody").emit("news"); // it was said of this one
+    socket.emit("news", TEXT);
+    expect(await get()).toBe("gzip");
   });
 
   it("the packets of a broadcast look the same to a listener, with the option and without", async () => {

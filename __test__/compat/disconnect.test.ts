@@ -165,9 +165,12 @@ describeBoth("disconnect", (implementation) => {
     const { port, io } = await startServer(implementation, { maxHttpBufferSize: 100 });
     const joined = onceValue(io, "connection");
     const peer = await RawWebSocket.join(port);
-    const left = once(await joined, "disconnect");
+    const socket = await joined;
+    const leaving = once(socket, "disconnecting");
+    const left = once(socket, "disconnect");
     peer.send("x".repeat(101));
     const [reason, description] = await left;
+    expect(await leaving).toEqual([reason, description]);
     expect(reason).toBe("transport error");
     expect(description).toBeInstanceOf(Error);
     expect(description.type).toBe("TransportError");

@@ -170,6 +170,29 @@ describeBoth("free names", (implementation) => {
     expect(heard.filter((event) => event === "through a view")).toHaveLength(2);
   });
 
+  it("what a view of a socket by Object.create is the first to ask for is the socket's", async () => {
+    const { client, socket } = await startPair(implementation);
+    client.on("question", (reply) => reply("client"));
+    const view = Object.create(socket) as Socket;
+    view.data.user = 1;
+    view.handshake.auth.seen = true;
+    view.use(([event], next) => next(event === "refused" ? new Error("no") : undefined));
+    expect(await view.emitWithAck("question")).toBe("client");
+    expect([view.data, view.handshake, view.rooms]).toEqual([
+      socket.data,
+      socket.handshake,
+      socket.rooms,
+    ]);
+    expect(socket.data).toEqual({ user: 1 });
+    expect(socket.handshake.auth).toEqual({ seen: true });
+    expect(internals(view).acks).toBe(internals(socket).acks);
+    const refused = onceValue(socket, "error");
+    client.emit("refused");
+    expect(await refused).toMatchObject({ message: "no" });
+    view.data = "its own";
+    expect(socket.data).toEqual({ user: 1 });
+  });
+
   it("functions of a client may be taken off it", async () => {
     const { socket } = await startPair(implementation);
     const { ondata, ondecoded, onerror, onclose } = internals(socket.client);

@@ -5,6 +5,7 @@ import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { PollingPeer } from "../harness/polling-peer";
+import { RawWebSocket } from "../harness/raw-websocket";
 import { joinOver, joinPair, startPair, startServer } from "../harness/servers";
 
 describeBoth("handshake", (implementation) => {
@@ -253,6 +254,18 @@ describeBoth("handshake", (implementation) => {
       expect(late.socket.handshake.headers).toEqual({});
       expect(late.socket.handshake.query).toEqual({});
     }
+  });
+
+  it("headers that the HTTP server has cut off are not in the handshake either", async () => {
+    const running = await startServer(implementation);
+    running.httpServer.maxHeadersCount = 6; // the five of the opening handshake, and one more
+    await RawWebSocket.join(running.port, { headers: { "X-Sixth": "6", "X-Seventh": "7" } });
+    const [socket] = running.io.sockets.sockets.values();
+    expect(socket?.handshake.headers).toMatchObject({ "x-sixth": "6", upgrade: "websocket" });
+    expect(socket?.handshake.headers).not.toHaveProperty("x-seventh");
+    expect(socket?.request.headers).toBe(socket?.handshake.headers);
+    expect(socket?.request.headersDistinct).not.toHaveProperty("x-seventh");
+    expect(socket?.request.rawHeaders).toContain("X-Seventh");
   });
 
   it("handshake and data are still there after the disconnection", async () => {

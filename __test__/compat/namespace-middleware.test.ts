@@ -5,6 +5,7 @@ import { settleDown } from "../harness/clients";
 import { deferred, nextTurn, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
+import { PollingPeer } from "../harness/polling-peer";
 import { joinPair, startServer } from "../harness/servers";
 
 describeBoth("namespace middleware", (implementation) => {
@@ -102,6 +103,27 @@ describeBoth("namespace middleware", (implementation) => {
     client.io.engine.close();
     await closed;
     expect(log).toEqual([]);
+  });
+
+  it("a socket whose middleware closes the session and goes on leaves its rooms and is forgotten", async () => {
+    const { io, port } = await startServer(implementation);
+    const connections: unknown[] = [];
+    io.on("connection", (socket) => connections.push(socket));
+    const ran = deferred<void>();
+    io.use((socket, next) => {
+      socket.join(["a", "b"]);
+      socket.conn.close(); // on polling it is closing until the next poll
+      next();
+      ran.resolve();
+    });
+    const peer = await PollingPeer.open(port);
+    await peer.send("40");
+    await ran.promise;
+    await nextTurn();
+    const { adapter, _preConnectSockets: undecided } = internals(io.sockets);
+    expect([undecided.size, adapter.rooms.size, adapter.sids.size]).toEqual([0, 0, 0]);
+    expect(connections).toEqual([]);
+    expect(await peer.poll()).toBe("6\x1e1");
   });
 
   it("middlewares of one namespace do not run for another", async () => {

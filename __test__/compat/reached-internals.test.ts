@@ -216,6 +216,44 @@ describeBoth("reached internals", (implementation) => {
     expect(await onceValue(other, "user")).toBe("ada");
   });
 
+  it("a Socket may be made by hand, of what stands for its client, and connected", async () => {
+    const { io } = await startServer(implementation);
+    const nsp = internals(io.of("/by-hand"));
+    const sent: unknown[] = [];
+    const request = {
+      headers: { origin: "http://elsewhere" },
+      url: "/path",
+      _query: { token: "abc" },
+      connection: { encrypted: true },
+    };
+    const client = {
+      conn: { protocol: 4, readyState: "open", remoteAddress: "192.0.2.1" },
+      request,
+      _packet: ({ type, data }: { type: number; data?: unknown }) => sent.push([type, data]),
+      _remove: () => sent.push("removed"),
+    };
+    const Made = internals(implementation).Socket;
+    const socket = new Made(nsp, client, { user: 1 });
+    expect(socket.handshake).toEqual({
+      headers: request.headers,
+      time: expect.any(String),
+      address: "192.0.2.1",
+      xdomain: true,
+      secure: true,
+      issued: expect.any(Number),
+      url: "/path",
+      query: { token: "abc" },
+      auth: { user: 1 },
+    });
+    nsp._doConnect(socket);
+    expect([socket.connected, [...socket.rooms]]).toEqual([true, [socket.id]]);
+    socket.emit("hello", 1);
+    socket._onpacket({ type: 3, id: 99, data: [] });
+    socket.disconnect();
+    expect(sent).toEqual([[0, { sid: socket.id }], [2, ["hello", 1]], [1, undefined], "removed"]);
+    expect([socket.connected, nsp.sockets.size]).toEqual([false, 0]);
+  });
+
   it("socket.data may be replaced by a Proxy, and is read when it is asked for", async () => {
     const { io, socket } = await startPair(implementation);
     const written: unknown[] = [];

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { ServerOptions, Socket } from "socket.io";
 import { SessionAwareAdapter } from "socket.io-adapter";
 import { record, settleDown } from "../harness/clients";
-import { once, onceValue } from "../harness/events";
+import { deferred, nextTurn, once, onceValue } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";
@@ -267,6 +267,59 @@ describeBoth("recovery", (implementation) => {
     await peer.send("1");
     await left;
     expect(calls).toEqual([]);
+  });
+
+  it("restoreSession is asked with texts alone", async () => {
+    const { io, port } = await startServer(implementation, RECOVERY);
+    const asked: unknown[] = [];
+    internals(io.of("/").adapter).restoreSession = async (...args: unknown[]) => asked.push(args);
+    for (const payload of [
+      { pid: 1, offset: "b" },
+      { pid: "a", offset: { toString: "b" } },
+      { pid: ["a"], offset: "b" },
+      { pid: "a" },
+      { offset: "b" },
+      {},
+    ]) {
+      const joined = onceValue<Socket>(io, "connection");
+      const peer = await PollingPeer.open(port);
+      await peer.send(`40${JSON.stringify(payload)}`);
+      expect((await joined).recovered).toBe(false);
+    }
+    expect(asked).toEqual([]);
+  });
+
+  it("a client that leaves while its session is looked for is not connected, and leaves nothing behind", async () => {
+    const { io, port } = await startServer(implementation, RECOVERY);
+    const asked = deferred<void>();
+    const answer = deferred<unknown>();
+    const nsp = internals(io.of("/"));
+    nsp.adapter.restoreSession = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const connections: unknown[] = [];
+    io.on("connection", (socket) => connections.push(socket));
+    const left = onceValue<{ once: never }>(io.engine, "connection").then((conn) =>
+      once(conn as never, "close"),
+    );
+    const peer = await PollingPeer.open(port);
+    await peer.send('40{"pid":"a","offset":"b"}');
+    await asked.promise;
+    await peer.send("1");
+    await left;
+    answer.resolve({
+      sid: "s".repeat(20),
+      pid: "a",
+      rooms: ["r"],
+      data: {},
+      missedPackets: [["e"]],
+    });
+    await nextTurn();
+    await nextTurn();
+    expect(connections).toEqual([]);
+    expect([nsp.sockets.size, nsp._preConnectSockets.size]).toEqual([0, 0]);
+    expect([nsp.adapter.rooms.size, nsp.adapter.sids.size]).toEqual([0, 0]);
   });
 
   it("an adapter that cannot restore is no error", async () => {

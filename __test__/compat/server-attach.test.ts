@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "socket.io";
 import { settleDown } from "../harness/clients";
-import { once, onceValue } from "../harness/events";
+import { eventually, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { PollingPeer } from "../harness/polling-peer";
@@ -171,6 +171,90 @@ describeBoth("server attach", (implementation) => {
     expect(returned).toEqual([io]);
     await settleDown(socket, client);
     engine.close();
+  });
+
+  it("two servers may share an engine: each has a socket for every session", async () => {
+    const running = await startServer(implementation);
+    const other = new Server();
+    other.bind(running.io.engine);
+    const seen: string[] = [];
+    const sockets: Promise<Socket>[] = [];
+    for (const [name, io] of Object.entries({ first: running.io, second: other })) {
+      sockets.push(onceValue<Socket>(io, "connection"));
+      io.on("connection", (socket) => {
+        socket.join("room");
+        socket.on("up", (value) => {
+          seen.push(`${name} hears ${value}`);
+          io.to("room").emit("down", `${name} to the room`, Buffer.from([1]));
+          socket.emit("down", `${name} to the client`);
+          io.local.compress(false).emit("down", `${name} to all`);
+          io.volatile.emit("down", "too much for one turn");
+        });
+        socket.on("disconnect", (reason) => seen.push(`${name} ends: ${reason}`));
+      });
+    }
+    const client = running.connect();
+    client.on("down", (text) => seen.push(text));
+    const [, socket] = await Promise.all(sockets);
+    client.emit("up", 1);
+    await eventually(() => seen.length === 8);
+    expect(socket?.handshake).toMatchObject({ query: { EIO: "4" }, address: "127.0.0.1" });
+    expect(socket?.handshake.headers).toBe(socket?.conn.request.headers);
+    client.disconnect();
+    await eventually(() => seen.length === 10);
+    const reason = "client namespace disconnect";
+    expect(seen.filter((line) => line.startsWith("first"))).toEqual([
+      "first hears 1",
+      "first to the room",
+      "first to the client",
+      "first to all",
+      `first ends: ${reason}`,
+    ]);
+    expect(seen.filter((line) => line.startsWith("second"))).toEqual([
+      "second hears 1",
+      "second to the room",
+      "second to the client",
+      "second to all",
+      `second ends: ${reason}`,
+    ]);
+    expect([running.io, other].map(({ sockets }) => sockets.sockets.size)).toEqual([0, 0]);
+  });
+
+  it("a session may be taken in a wrapper, which then sees what is written to it", async () => {
+    const running = await startServer(implementation);
+    const { io } = running;
+    const written: unknown[] = [];
+    io.engine.removeAllListeners("connection");
+    io.engine.on("connection", (session) => {
+      const wrapper = new Proxy(session as object, {
+        get(target, name) {
+          const value = Reflect.get(target, name);
+          if (name === "write") {
+            return (data: unknown, ...rest: unknown[]) => {
+              written.push(data);
+              return value.call(target, data, ...rest);
+            };
+          }
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+      internals(io).onconnection(wrapper);
+    });
+    const { client, socket } = await joinPair(running);
+    client.on("question", (reply) => reply("yes"));
+    io.emit("all");
+    expect(await socket.emitWithAck("question")).toBe("yes");
+    socket.emit("bytes", Buffer.from([1]));
+    expect(written).toEqual([
+      `0{"sid":"${socket.id}"}`,
+      '2["all"]',
+      '20["question"]',
+      '51-["bytes",{"_placeholder":true,"num":0}]',
+      Buffer.from([1]),
+    ]);
+    const left = onceValue(socket, "disconnect");
+    client.disconnect();
+    expect(await left).toBe("client namespace disconnect");
   });
 
   it("sessions over any object with the engine's interface work", async () => {

@@ -108,6 +108,12 @@ const builtHeaders = ownSymbols.find((symbol) => symbol.description === "kHeader
 /** Where it keeps how much of the raw list counts: `maxHeadersCount` cuts the rest off. */
 const countedHeaders = ownSymbols.find((symbol) => symbol.description === "kHeadersCount");
 
+/** Whether Node reads all headers that have arrived: its `maxHeadersCount` may have cut some off. */
+export function readsAllHeaders(req: IncomingMessage): boolean {
+  const count = countedHeaders && (req as unknown as Record<symbol, number>)[countedHeaders];
+  return count !== undefined && count >= req.rawHeaders.length;
+}
+
 /**
  * One header of a request, by its lower-case name. As long as nobody has asked for `req.headers` it is read from the raw list, so that
  * Node never builds the object, which would stay as long as the request of the session does.

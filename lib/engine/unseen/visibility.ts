@@ -10,7 +10,7 @@ import { type Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as inEngine from "../in-engine";
-import type { EngineRequest } from "../request";
+import { type EngineRequest, readsAllHeaders } from "../request";
 import type { Server } from "../server";
 import { canDefer } from "./deferred-request";
 
@@ -118,6 +118,7 @@ function isHidden(engine: Server, req: IncomingMessage, stream: Duplex): boolean
     Object.getPrototypeOf(stream) === NetSocket.prototype &&
     Object.getPrototypeOf(req) === IncomingMessage.prototype &&
     req.httpVersion === "1.1" &&
+    readsAllHeaders(req) && // the one that is made of them would
     areSocketsUnseen(stream as OpenSocket) &&
     engine[inEngine.keepsRequestsToItself]()
   );
