@@ -218,8 +218,12 @@ impl Driver {
         self.take_stream(is_taken);
     }
 
-    pub(super) fn attach_candidate(&mut self) {
+    /// Whether it takes bytes may be said anew with each candidate.
+    pub(super) fn attach_candidate(&mut self, how: u8) {
         self.flush();
+        if how & 1 != 0 {
+            self.session.expect_candidate(how & 2 != 0);
+        }
         let conn = self.new_stream();
         let response = Bytes::from_static(RESPONSE);
         let is_taken = self.session.attach_candidate(conn, response, self.now);

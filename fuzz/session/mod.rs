@@ -65,7 +65,7 @@ fn take_step(driver: &mut Driver, action: u8, how: u8) {
         5 | 6 => driver.poll(),
         7 => driver.post(how & 1 == 0),
         8 => driver.attach(),
-        9 | 10 => driver.attach_candidate(),
+        9 | 10 => driver.attach_candidate(how),
         11 => driver.client_says(how, &[Probe]),
         12 => driver.client_says(how, &[Switch]),
         13 => driver.client_says(how, &[Probe, Switch, Message]),
