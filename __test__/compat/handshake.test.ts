@@ -259,7 +259,16 @@ describeBoth("handshake", (implementation) => {
   it("headers that the HTTP server has cut off are not in the handshake either", async () => {
     const running = await startServer(implementation);
     running.httpServer.maxHeadersCount = 6; // the five of the opening handshake, and one more
-    await RawWebSocket.join(running.port, { headers: { "X-Sixth": "6", "X-Seventh": "7" } });
+    const headers = { "X-Sixth": "6", "X-Seventh": "7" };
+    const refusal = await RawWebSocket.join(running.port, { headers }).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+    if (refusal !== "") {
+      // So do newer releases of Node, which cut nothing off any more.
+      expect(refusal).toContain("HTTP/1.1 431 Request Header Fields Too Large");
+      return;
+    }
     const [socket] = running.io.sockets.sockets.values();
     expect(socket?.handshake.headers).toMatchObject({ "x-sixth": "6", upgrade: "websocket" });
     expect(socket?.handshake.headers).not.toHaveProperty("x-seventh");
