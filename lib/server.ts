@@ -558,12 +558,18 @@ function sayGoodbye(conn: EngineSocket, reason: string): void {
   }
 }
 
-/** A number, or a text that is one, as environment variables have it. */
+/** A number, or what equals one, such as the text that environment variables have. */
 function portOf(srv: unknown): number | undefined {
-  if (typeof srv === "string" && !Number.isNaN(Number(srv))) {
-    return Number(srv);
+  switch (typeof srv) {
+    case "number":
+      return srv;
+    case "string":
+    case "bigint":
+    case "boolean":
+      return Number.isNaN(Number(srv)) ? undefined : Number(srv);
+    default:
+      return undefined;
   }
-  return typeof srv === "number" ? srv : undefined;
 }
 
 /** An http server that has nothing of its own to answer. */

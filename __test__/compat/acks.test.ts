@@ -239,4 +239,30 @@ describeBoth("acks", (implementation) => {
     expect(answers).toEqual(Array.from({ length: 500 }, (_, index) => index * 2));
     expect(seen).toEqual([]);
   });
+
+  it("with a timeout too the callback is called with the socket as this", async () => {
+    const { socket, client } = await startPair(implementation);
+    client.on("q", (reply) => reply("value"));
+    for (const [event, expected] of [
+      ["q", [null, "value"]],
+      ["never answered", [new Error(TIMED_OUT)]],
+    ] as const) {
+      const called = deferred<unknown[]>();
+      socket
+        .timeout(event === "q" ? 4_000 : 20)
+        .emit(event, function (this: unknown, ...args: unknown[]) {
+          called.resolve([this === socket, ...args]);
+        });
+      expect(await called.promise).toEqual([true, ...expected]);
+    }
+  });
+
+  it("timeout(undefined) is none, and puts no error before the answer", async () => {
+    const { socket, client } = await startPair(implementation);
+    client.on("q", (reply) => reply("value"));
+    const called = deferred<unknown[]>();
+    socket.timeout(undefined as never).emit("q", (...args: unknown[]) => called.resolve(args));
+    expect(await called.promise).toEqual(["value"]);
+    expect(await socket.timeout(undefined as never).emitWithAck("q")).toBe("value");
+  });
 });

@@ -1,5 +1,6 @@
 // Binary values: found at any depth, sent as attachments, received as Buffers, on every transport.
 
+import { runInNewContext } from "node:vm";
 import { record, settleDown, TRANSPORTS } from "../harness/clients";
 import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
@@ -194,4 +195,21 @@ describeBoth("binary", (implementation) => {
       ]);
     });
   }
+
+  it("views of another realm are bytes, an ArrayBuffer of it is an empty object", async () => {
+    const { io, socket, client } = await startPair(implementation);
+    const seen = record(client);
+    const [view, nested, buffer] = runInNewContext(`
+      const bytes = new Uint8Array([1, 2, 3]);
+      [bytes.subarray(1), { deep: [new DataView(bytes.buffer, 1, 1)] }, bytes.buffer]
+    `);
+    socket.emit("direct", view, nested, buffer);
+    io.emit("broadcast", view, nested, buffer);
+    await settleDown(socket, client);
+    const bytes = [Buffer.from([2, 3]), { deep: [Buffer.from([2])] }, {}];
+    expect(seen).toEqual([
+      ["direct", ...bytes],
+      ["broadcast", ...bytes],
+    ]);
+  });
 });

@@ -2,7 +2,7 @@
 
 import { createServer } from "node:http";
 import { createServer as createNetServer } from "node:net";
-import { settleDown, settleTransport, TRANSPORTS } from "../harness/clients";
+import { record, settleDown, settleTransport, TRANSPORTS } from "../harness/clients";
 import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -10,6 +10,7 @@ import { PollingPeer } from "../harness/polling-peer";
 import { OPCODE, RawWebSocket } from "../harness/raw-websocket";
 import {
   describeRunning,
+  joinOver,
   joinPair,
   listenOnFreePort,
   startPair,
@@ -237,5 +238,56 @@ describeBoth("close", (implementation) => {
   it("close() of a namespace does not exist", async () => {
     const { io } = await startServer(implementation);
     expect((io.of("/") as unknown as Record<string, unknown>).close).toBeUndefined();
+  });
+
+  it("namespace by namespace sockets end and the adapter is closed; then the engine, the HTTP server, the callback, the promise", async () => {
+    const running = await startServer(implementation);
+    const { io, httpServer } = running;
+    io.of("/n");
+    const { socket, client } = await joinPair(running);
+    const other = await joinOver(running, client, "/n");
+    const log: unknown[] = [];
+    for (const { nsp } of [socket, other.socket]) {
+      nsp.adapter.close = () => {
+        log.push(`adapter of ${nsp.name}`);
+        throw new Error("an adapter that cannot close");
+      };
+    }
+    io.of("/slow").adapter.close = async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push(`waited for: ${socket.conn.readyState}, ${httpServer.listening}`);
+    };
+    for (const one of [socket, other.socket]) {
+      one.on("disconnect", () => log.push(`disconnect of ${one.nsp.name}`));
+    }
+    socket.conn.on("close", (reason) => log.push(reason, httpServer.listening));
+    const closing = io.close(() => log.push("callback", httpServer.listening));
+    log.push("returned");
+    await closing;
+    log.push("resolved");
+    expect(log).toEqual([
+      "disconnect of /",
+      "adapter of /",
+      "disconnect of /n",
+      "adapter of /n",
+      "returned",
+      "waited for: open, true",
+      ...["forced close", true],
+      ...["callback", false],
+      "resolved",
+    ]);
+  });
+
+  it("what the transport has taken before close() arrives, what waits behind it is dropped", async () => {
+    const { io, socket, client } = await startPair(implementation);
+    await settleTransport(socket, []);
+    const seen = record(client);
+    const there = once(client, "disconnect");
+    socket.emit("taken");
+    socket.emit("waiting");
+    io.emit("waiting too");
+    await io.close();
+    await there;
+    expect(seen).toEqual([["taken"]]);
   });
 });

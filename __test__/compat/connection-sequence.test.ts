@@ -271,4 +271,55 @@ describeBoth("connection sequence", (implementation) => {
     }
     expect(io.sockets.sockets.size).toBe(2);
   });
+
+  it("connected and listed, then its room, the reply, the client's Maps and the timer, then connect and connection", async () => {
+    const { io, connect } = await startServer(implementation);
+    const log: unknown[] = [];
+    const note = (event: string, socket: Socket): void => {
+      const { sockets, nsps, connectTimeout } = internals(socket.client);
+      const isOfClient = [sockets.has(socket.id), nsps.has("/"), connectTimeout === undefined];
+      log.push([event, socket.connected, io.sockets.sockets.has(socket.id), isOfClient]);
+    };
+    io.use((socket, next) => {
+      io.sockets.adapter.on("join-room", () => note("join-room", socket));
+      socket.conn.on("packetCreate", () => note("reply", socket));
+      next();
+    });
+    io.on("connect", (socket) => note("connect", socket));
+    io.on("connection", (socket) => note("connection", socket));
+    await once(connect(), "connect");
+    expect(log).toEqual([
+      ["join-room", true, true, [false, false, false]],
+      ["reply", true, true, [false, false, false]],
+      ["connect", true, true, [true, true, true]],
+      ["connection", true, true, [true, true, true]],
+    ]);
+  });
+
+  it("connectTimeout closes a client that was refused, by a middleware or for an unknown name", async () => {
+    const { port, io } = await startServer(implementation, { connectTimeout: 80 });
+    io.use((_socket, next) => next(new Error("refused")));
+    const conn = onceValue(io.engine, "connection");
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0/);
+    const closed = onceValue(await conn, "close");
+    peer.send("40");
+    await peer.expectText('44{"message":"refused"}');
+    peer.send("40/unknown,");
+    await peer.expectText('44/unknown,{"message":"Invalid namespace"}');
+    expect(await closed).toBe("forced close");
+  });
+
+  it("connectTimeout leaves a client alone that waits in the middleware of a second namespace", async () => {
+    const { port, io } = await startServer(implementation, { connectTimeout: 60 });
+    io.of("/slow").use(() => {});
+    const peer = await RawWebSocket.join(port);
+    peer.send("40/slow,");
+    await eventually(() => internals(io.of("/slow"))._preConnectSockets.size === 1);
+    // The time that must pass without anything happening is what this case is about.
+    await new Promise((resolve) => setTimeout(resolve, 130));
+    expect(io.engine.clientsCount).toBe(1);
+    io.emit("still there");
+    await peer.expectText('42["still there"]');
+  });
 });

@@ -1,9 +1,11 @@
 // Parent namespaces: `io.of(regex)` and `io.of(function)`, their children, and what reaches them.
 
+import { Adapter } from "socket.io-adapter";
 import { record, settleDown } from "../harness/clients";
 import { once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
+import { PollingPeer } from "../harness/polling-peer";
 import { joinPair, startServer } from "../harness/servers";
 
 describeBoth("dynamic namespaces", (implementation) => {
@@ -260,5 +262,102 @@ describeBoth("dynamic namespaces", (implementation) => {
     expect(answered).toEqual([null, []]);
     await settleDown(socket, client);
     expect([socket.connected, [...socket.rooms], seen]).toEqual([true, [socket.id, "r"], []]);
+  });
+
+  it("a function is asked with an empty object when CONNECT has no payload", async () => {
+    const { io, port } = await startServer(implementation);
+    const asked: unknown[] = [];
+    io.of((name, auth, next) => {
+      asked.push(name, auth);
+      next(null, true);
+    });
+    const peer = await PollingPeer.open(port);
+    await peer.send("40/dynamic,");
+    expect(await peer.poll()).toMatch(/^40\/dynamic,\{/);
+    expect(asked).toEqual(["/dynamic", {}]);
+  });
+
+  it("a middleware that a parent gets later does not hold for the children that are there", async () => {
+    const running = await startServer(implementation);
+    const parent = running.io.of(/^\/d-/);
+    await joinPair(running, "/d-1");
+    const log: string[] = [];
+    parent.use((socket, next) => {
+      log.push(socket.nsp.name);
+      next();
+    });
+    await joinPair(running, "/d-1");
+    await joinPair(running, "/d-2");
+    expect(log).toEqual(["/d-2"]);
+  });
+
+  it("what listens once to a parent listens always to its children", async () => {
+    const running = await startServer(implementation);
+    const log: string[] = [];
+    running.io.of(/^\/d-/).once("connection", (socket) => log.push(socket.nsp.name));
+    await joinPair(running, "/d-1");
+    await joinPair(running, "/d-1");
+    expect(log).toEqual(["/d-1", "/d-1"]);
+  });
+
+  it("parents are numbered through the process, each with an adapter that init is not called of", () => {
+    const { init } = Adapter.prototype;
+    let calls = 0;
+    const first = new implementation.Server();
+    const second = new implementation.Server();
+    Adapter.prototype.init = () => {
+      calls += 1;
+    };
+    try {
+      const parents = [
+        first.of(/^\/a/),
+        second.of(/^\/b/),
+        first.of((_n, _a, next) => next(null, true)),
+      ];
+      const [one, two, three] = parents.map(({ name }) => Number(name.slice(2)));
+      expect([two, three]).toEqual([Number(one) + 1, Number(one) + 2]);
+      for (const { adapter } of parents) {
+        expect(adapter).toBeInstanceOf(Adapter);
+      }
+    } finally {
+      Adapter.prototype.init = init;
+    }
+    expect(calls).toBe(0);
+  });
+
+  it("_checkNamespace gives the namespace, or false where no parent allows it", async () => {
+    const io = new implementation.Server();
+    const check = (name: string): Promise<unknown> =>
+      new Promise((resolve) => internals(io)._checkNamespace(name, {}, resolve));
+    expect(await check("/d-1")).toBe(false);
+    io.of((name, _auth, next) => setImmediate(next, null, name === "/d-1"));
+    expect(await check("/other")).toBe(false);
+    const made = await check("/d-1");
+    expect(made).toBe(io.of("/d-1"));
+    expect(await check("/d-1")).toBe(made);
+  });
+
+  it("an operator of the parent gives one packet and its flags to the adapters of all children", async () => {
+    const { io } = await startServer(implementation);
+    const parent = io.of(/^\/d-/);
+    const calls: any[] = [];
+    for (const name of ["/d-1", "/d-2"]) {
+      internals(io.of(name).adapter).broadcast = (packet: any, opts: any) =>
+        calls.push({ packet, rooms: [...opts.rooms], flags: { ...opts.flags } });
+    }
+    parent.to("r").volatile.compress(false).emit("event", 1);
+    const [first, second] = calls;
+    expect(second).toEqual(first);
+    expect(second.packet).toBe(first.packet);
+    expect(first).toMatchObject({
+      packet: { type: 2, data: ["event", 1] },
+      rooms: ["r"],
+      flags: { volatile: true, compress: false },
+    });
+    expect(parent.send("text")).toBe(parent);
+    expect(calls.slice(2).map(({ packet }) => packet.data)).toEqual([
+      ["message", "text"],
+      ["message", "text"],
+    ]);
   });
 });

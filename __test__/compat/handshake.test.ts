@@ -1,6 +1,7 @@
 // What a socket tells of the request that opened it, and the objects around it: handshake, request, conn, client, data.
 
 import { EventEmitter } from "node:events";
+import { settleDown } from "../harness/clients";
 import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -286,5 +287,23 @@ describeBoth("handshake", (implementation) => {
     expect(socket.handshake.auth).toEqual({ a: 1 });
     expect(socket.data).toEqual({ kept: true });
     expect(socket.id).toMatch(/^[\w-]{20}$/);
+  });
+
+  it("request may be gone before the first handshake", async () => {
+    const running = await startServer(implementation);
+    running.io.engine.on("connection", (conn: { request?: unknown }) => {
+      delete conn.request;
+    });
+    for (const transports of [["polling"], ["websocket"]]) {
+      const { socket, client } = await joinPair(running, "/", { transports, auth: { a: 1 } });
+      expect(socket.request).toBeUndefined();
+      const { headers, query, auth, secure, xdomain, url } = socket.handshake;
+      expect([headers, query, auth, secure, xdomain, url]).toEqual([
+        ...[{}, {}, { a: 1 }, true],
+        ...[false, undefined],
+      ]);
+      expect(socket.handshake.address).toMatch(/127\.0\.0\.1$/);
+      await settleDown(socket, client);
+    }
   });
 });

@@ -1,6 +1,6 @@
 // `cleanupEmptyChildNamespaces`: a child of a parent namespace goes with its last socket, a static one never does.
 
-import { once } from "../harness/events";
+import { deferred, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { joinPair, type Running, startServer } from "../harness/servers";
@@ -81,5 +81,33 @@ describeBoth("namespace cleanup", (implementation) => {
     socket.nsp.disconnectSockets();
     await left;
     expect(running.io._nsps.has("/d-1")).toBe(false);
+  });
+
+  it("a child that was made by hand goes as well", async () => {
+    const running = await startServer(implementation, CLEANUP);
+    const parent = running.io.of(/^\/d-/);
+    running.io.of("/d-101");
+    await joinAndLeave(running, "/d-101");
+    expect([running.io._nsps.has("/d-101"), internals(parent).children.size]).toEqual([false, 0]);
+  });
+
+  it("a child goes with one that is refused while another waits in a middleware, who is let in all the same", async () => {
+    const running = await startServer(implementation, CLEANUP);
+    const parent = running.io.of(/^\/d-/);
+    const waiting = deferred<() => void>();
+    parent.use((socket, next) => {
+      if (socket.handshake.auth.waits) {
+        waiting.resolve(next);
+      } else {
+        next(new Error("refused"));
+      }
+    });
+    const client = running.connect("/d-1", { auth: { waits: true } });
+    const goOn = await waiting.promise;
+    await once(running.connect("/d-1"), "connect_error");
+    expect([running.io._nsps.has("/d-1"), internals(parent).children.size]).toEqual([false, 0]);
+    const connected = once(client, "connect");
+    goOn();
+    await connected;
   });
 });

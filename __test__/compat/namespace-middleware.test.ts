@@ -1,6 +1,6 @@
 // `io.use` and `nsp.use`: order, refusal, the error that the client sees, and what a refused socket leaves behind.
 
-import type { ExtendedError } from "socket.io";
+import type { ExtendedError, Socket } from "socket.io";
 import { settleDown } from "../harness/clients";
 import { deferred, nextTurn, once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
@@ -214,5 +214,20 @@ describeBoth("namespace middleware", (implementation) => {
     await nextTurn();
     expect(connections).toEqual([]);
     expect(io.sockets.sockets.size).toBe(0);
+  });
+
+  it("a socket that was refused joins nothing any more", async () => {
+    const { io, connect } = await startServer(implementation);
+    const refused = deferred<Socket>();
+    io.use((socket, next) => {
+      refused.resolve(socket);
+      next(new Error("refused"));
+    });
+    await once(connect(), "connect_error");
+    const socket = await refused.promise;
+    expect(socket.join("late")).toBeUndefined();
+    expect(socket.rooms).toEqual(new Set());
+    const { rooms, sids } = io.of("/").adapter;
+    expect([rooms.size, sids.size]).toEqual([0, 0]);
   });
 });

@@ -1,5 +1,6 @@
 // Static namespaces: names, identity, what is told of them, and what they keep apart.
 
+import { EventEmitter } from "node:events";
 import { record, settleDown } from "../harness/clients";
 import { once, onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
@@ -171,6 +172,22 @@ describeBoth("namespaces", (implementation) => {
     expect(io.sockets.listenerCount("custom")).toBe(0);
     expect(io.setMaxListeners(64)).toBe(io.sockets);
     expect(io.sockets.getMaxListeners()).toBe(64);
+  });
+
+  it("each method of EventEmitter is one of the server's own, on its prototype", async () => {
+    const { io } = await startServer(implementation);
+    const methods = Object.entries(EventEmitter.prototype).filter(
+      ([, value]) => typeof value === "function",
+    );
+    for (const [name] of methods) {
+      expect([name, Object.hasOwn(implementation.Server.prototype, name)]).toEqual([name, true]);
+    }
+    const listener = (): void => {};
+    io.once("custom", listener);
+    expect(io.rawListeners("custom")).toEqual(io.sockets.rawListeners("custom"));
+    expect((io.rawListeners("custom")[0] as { listener?: unknown }).listener).toBe(listener);
+    expect(io.removeListener("custom", listener)).toBe(io.sockets);
+    expect(io.sockets.listenerCount("custom")).toBe(0);
   });
 
   it("a socket is counted in nsp.sockets from connection to disconnect", async () => {

@@ -174,6 +174,28 @@ describeBoth("package shape", (implementation) => {
     expect(log).toEqual(["onack", ["answer"], "ondisconnect"]);
   });
 
+  it("ack and emit that are replaced on one socket are used by what builds on them", async () => {
+    const { socket, client } = await startPair(implementation);
+    const patched = socket as any;
+    const log: unknown[] = [];
+    for (const method of ["ack", "emit", "packet", "run", "dispatch", "_onpacket"]) {
+      const replaced = patched[method];
+      patched[method] = function (...args: unknown[]) {
+        log.push(method);
+        return replaced.apply(this, args);
+      };
+    }
+    socket.on("q", (reply) => reply("server"));
+    client.on("q", (reply) => reply("client"));
+    expect(await client.emitWithAck("q")).toBe("server");
+    expect(log.splice(0)).toEqual(["_onpacket", "ack", "dispatch", "run", "packet"]);
+    expect(await socket.emitWithAck("q")).toBe("client");
+    expect(log.splice(0)).toEqual(["emit", "packet", "_onpacket"]);
+    socket.send("text");
+    socket.write("text");
+    expect(log).toEqual(["emit", "packet", "emit", "packet"]);
+  });
+
   it("operators, clients and sockets of other servers are no emitters", async () => {
     const { io, socket } = await startPair(implementation);
     const { RemoteSocket } = require(join(distOf(implementation.modulePath), "broadcast-operator"));

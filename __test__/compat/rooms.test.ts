@@ -1,5 +1,6 @@
 // Joining and leaving rooms, and who is in them: `socket.rooms` and the adapter's live Maps.
 
+import { record, settleDown } from "../harness/clients";
 import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -42,6 +43,28 @@ describeBoth("rooms", (implementation) => {
     expect(io.of("/").adapter.rooms.has("42")).toBe(false);
     socket.leave("42");
     expect(socket.rooms.size).toBe(2);
+  });
+
+  it("a room may be any value, and is compared as a Map compares its keys", async () => {
+    const { io, socket, client } = await startPair(implementation);
+    const seen = record(client);
+    const expected: unknown[][] = [];
+    const values = [Number.NaN, null, undefined, {}, Symbol("room"), true, 1n, -0, ""];
+    for (const [index, value] of (values as never[]).entries()) {
+      socket.join(value);
+      io.to(value).emit("hit", index);
+      expected.push(["hit", index]);
+      io.except(value).emit("missed", index);
+      socket.leave(value);
+      io.to(value).emit("left", index);
+    }
+    socket.join([0, "1"] as never[]);
+    for (const value of [-0, 1, "0", "null", "true", "NaN"] as never[]) {
+      io.to(value).emit("other", String(value));
+    }
+    expected.push(["other", "0"]);
+    await settleDown(socket, client);
+    expect(seen.filter(([, value]) => value !== "text")).toEqual(expected);
   });
 
   it("a broadcast to a numeric room reaches its members and not those of the text room", async () => {

@@ -364,4 +364,40 @@ describeBoth("server attach", (implementation) => {
     expect(log).toEqual(["verify", "createTransport websocket"]);
     engine.close();
   });
+
+  it("engine and eio are those of the last attach; bind leaves eio as it was", () => {
+    const io = new Server();
+    io.attach(createServer());
+    const first = io.engine;
+    io.attach(createServer());
+    const second = io.engine;
+    expect([second === first, internals(io).eio === second]).toEqual([false, true]);
+    io.bind(first);
+    expect([io.engine === first, internals(io).eio === second]).toEqual([true, true]);
+    first.close();
+    second.close();
+  });
+
+  it("an HTTP server is whatever has listen, listeners, removeAllListeners and on", async () => {
+    const httpServer = createServer(answer("foreign"));
+    const facade = {
+      listen: () => {},
+      listeners: (event: string) => httpServer.listeners(event),
+      removeAllListeners: (event: string) => void httpServer.removeAllListeners(event),
+      on: (event: string, listener: () => void) => void httpServer.on(event, listener),
+    };
+    const io = new Server(facade as never);
+    expect(io.httpServer).toBe(facade);
+    trackHttpServer(httpServer);
+    const port = await listenOnFreePort(httpServer);
+    expect((await request(port, { path: "/elsewhere" })).text).toBe("foreign");
+    for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
+      const running = describeRunning(io, httpServer, port);
+      const { socket, client } = await joinPair(running, "/", { transports });
+      await settleDown(socket, client);
+      const closed = once(socket.conn, "close");
+      client.disconnect();
+      await closed;
+    }
+  });
 });

@@ -153,4 +153,26 @@ describeBoth("server construction", (implementation) => {
     });
     expect([first.engine.clientsCount, second.engine.clientsCount]).toEqual([1, 1]);
   });
+
+  it("an object whose listen is false is the options", () => {
+    const io = new Server({ path: "/own", listen: false } as never);
+    expect([io.path(), io.engine]).toEqual(["/own", undefined]);
+  });
+
+  it("a text that is no number is no server", () => {
+    const message = "server.listeners is not a function";
+    expect(() => new Server("/tmp/a-pipe" as never)).toThrow(new TypeError(message));
+    expect(() => new Server().listen("3000x" as never)).toThrow(new TypeError(message));
+  });
+
+  it("whatever equals a number is a port", async () => {
+    for (const port of [0n, "", " 0 ", "0x0", false]) {
+      const io = track(new Server().listen(port as never));
+      const { httpServer } = io;
+      if (!httpServer.listening) {
+        await once(httpServer, "listening");
+      }
+      expect((httpServer.address() as AddressInfo).port).toBeGreaterThan(0);
+    }
+  });
 });

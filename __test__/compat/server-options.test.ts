@@ -264,4 +264,39 @@ describeBoth("server options", (implementation) => {
     internals(io)._adapter = Init;
     expect(() => io.of("/n")).toThrow("no backend");
   });
+
+  it("what is false in the place of an option of the server layer is its default, but for serveClient", () => {
+    for (const nothing of [false, 0, null, ""] as never[]) {
+      const io = new Server({ adapter: nothing, parser: nothing, connectTimeout: nothing });
+      expect([io.adapter(), io.connectTimeout()]).toEqual([Adapter, 45_000]);
+      expect(io.encoder.encode({ type: 2, nsp: "/", data: ["x"] })).toEqual(['2["x"]']);
+      expect(new Server({ serveClient: nothing }).serveClient()).toBe(nothing !== false);
+      const recovery = new Server({ connectionStateRecovery: nothing });
+      expect([recovery._opts.connectionStateRecovery, recovery.adapter()]).toEqual([
+        nothing,
+        Adapter,
+      ]);
+    }
+    const io = new Server({ connectionStateRecovery: true as never });
+    expect(io._opts.connectionStateRecovery).toEqual({
+      maxDisconnectionDuration: 120_000,
+      skipMiddlewares: true,
+    });
+    expect(io.adapter()).toBe(SessionAwareAdapter);
+  });
+
+  it("an accessor is set by undefined if it counts its arguments, and tells if it looks at them", () => {
+    const io = new Server();
+    expect(io.serveClient(undefined as never)).toBe(io);
+    expect(io.serveClient()).toBeUndefined();
+    expect(io.connectTimeout(undefined as never)).toBe(45_000);
+    expect(io.connectTimeout(0)).toBe(io);
+    expect(io.connectTimeout()).toBe(0);
+    expect(() => io.path(undefined as never)).toThrow(TypeError);
+    expect(io.path()).toBe("/socket.io");
+  });
+
+  it("one slash at the end of the path is taken off, and no more", () => {
+    expect(new Server({ path: "/own//" }).path()).toBe("/own/");
+  });
 });

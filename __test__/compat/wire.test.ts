@@ -106,6 +106,27 @@ describeBoth("wire", (implementation) => {
     expect(await peer.poll()).toBe('44{"message":"bare"}');
   });
 
+  it("a refusal has what the reason has: nothing of a text, any data that is not undefined", async () => {
+    const { io, port } = await startServer(implementation);
+    const reasons: Record<string, unknown> = {
+      "/text": "a text",
+      "/null": Object.assign(new Error("m"), { data: null }),
+      "/object": { message: 5, data: 0 },
+    };
+    for (const [name, reason] of Object.entries(reasons)) {
+      io.of(name).use((_socket, next) => next(reason as Error));
+    }
+    const peer = await PollingPeer.open(port);
+    for (const [name, payload] of [
+      ["/text", "{}"],
+      ["/null", '{"message":"m","data":null}'],
+      ["/object", '{"message":5,"data":0}'],
+    ]) {
+      await peer.send(`40${name},`);
+      expect(await peer.poll()).toBe(`44${name},${payload}`);
+    }
+  });
+
   for (const [title, emission, packets] of EMISSIONS) {
     it(`${title} is ${packets.join(" and ")}`, async () => {
       const { io, port } = await startServer(implementation);

@@ -10,8 +10,9 @@ import { closeFrame, RawWebSocket } from "../harness/raw-websocket";
 async function startServerProcess(
   implementation: Implementation,
   behaviour: string,
+  options: object = {},
 ): Promise<Child & { port: number; connect(options?: object): Promise<ClientSocket> }> {
-  const child = startFixture(implementation, "server.cjs", [behaviour]);
+  const child = startFixture(implementation, "server.cjs", [behaviour, JSON.stringify(options)]);
   const port = Number(await child.nextLine());
   const connect = async (options = {}): Promise<ClientSocket> => {
     const client = openClient(`http://127.0.0.1:${port}`, options);
@@ -172,6 +173,27 @@ describeBoth("process exit", (implementation) => {
       expect(await peer.expectClose()).toBeUndefined();
     });
   }
+
+  it("unhandled by a connection listener: for a restored socket the error is an unhandled rejection, and the client is connected", async () => {
+    const { port, nextLine } = await startServerProcess(
+      implementation,
+      "throws for restored sockets",
+      { connectionStateRecovery: {} },
+    );
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0/);
+    peer.send("40");
+    const { sid, pid } = JSON.parse((await peer.expectText(/^40\{/)).slice(2));
+    const [, offset] = JSON.parse((await peer.expectText(/^42\["welcome"/)).slice(2));
+    peer.stream.resetAndDestroy();
+    expect(await nextLine()).toBe("transport close");
+    const again = await RawWebSocket.open(port);
+    await again.expectText(/^0/);
+    again.send(`40${JSON.stringify({ pid, offset })}`);
+    await again.expectText(`40${JSON.stringify({ sid, pid })}`);
+    await again.expectText(/^42\["welcome"/);
+    expect(await nextLine()).toBe("unhandled by a connection listener");
+  });
 
   it("a throwing listener does not lose the other events of its batch", async () => {
     const { port, nextLine } = await startServerProcess(implementation, "uncaught errors");

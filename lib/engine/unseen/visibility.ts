@@ -57,8 +57,10 @@ const requests = [
 
 /** Called when an engine has been attached, with all its listeners. */
 export function noteAttached(server: HttpServer): void {
-  track(server, socketsUnseen, SHOWING_SOCKETS);
-  track(server, requestsUnseen, SHOWING_REQUESTS);
+  if (server instanceof EventEmitter) {
+    track(server, socketsUnseen, SHOWING_SOCKETS);
+    track(server, requestsUnseen, SHOWING_REQUESTS);
+  }
 }
 
 function track(
