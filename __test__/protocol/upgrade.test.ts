@@ -229,11 +229,16 @@ describeBoth("engine upgrade", (implementation) => {
     ["a message", "4too early"],
     ["a ping that is no probe", "2"],
     ["a close packet", "1"],
+    ["a noop", "6"],
+    ["a probe with more behind it", "2probe2"],
+    ["a probe in bytes", Buffer.from("2probe")],
+    ["a packet of no kind", "x"],
+    ["an empty text", ""],
   ] as const) {
     it(`${title} of the candidate closes it, and the session stays on polling`, async () => {
       const { polling, session, messages, candidate } = await startUpgradable(implementation);
       const peer = await candidate();
-      peer.send(packet);
+      peer.send(packet, typeof packet === "string" ? {} : { opcode: OPCODE.binary });
       expect(await peer.expectClose()).toBeUndefined();
       await eventually(() => !session.upgrading);
       expect(session.transport.name).toBe("polling");
