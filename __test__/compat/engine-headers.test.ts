@@ -122,6 +122,25 @@ describeBoth("engine headers", (implementation) => {
     expect(log).toEqual(["listener", "middleware"]);
   });
 
+  it("a 101 has its header events though its WebSocket is closed at once", async () => {
+    const { engine, port } = await startWith(implementation, {});
+    const told: string[] = [];
+    for (const event of ["initial_headers", "headers"]) {
+      engine.on(event, () => told.push(event));
+    }
+    const noTransport = await RawWebSocket.open(port, { path: POLLING });
+    expect(await noTransport.expectClose()).toBeUndefined();
+    expect(told.splice(0)).toEqual(["initial_headers", "headers"]);
+    const polling = await PollingPeer.open(port);
+    const path = polling.target("websocket");
+    const candidate = await RawWebSocket.open(port, { path });
+    told.splice(0);
+    const second = await RawWebSocket.open(port, { path });
+    expect(await second.expectClose()).toBeUndefined();
+    expect(told).toEqual(["headers"]);
+    candidate.stream.destroy();
+  });
+
   it("the response of an upgrade tells close when the connection has closed, refused or left by its client, and no finish", async () => {
     const told: string[] = [];
     const { port, nextSession } = await startWith(implementation, {}, (_req, res, next) => {
