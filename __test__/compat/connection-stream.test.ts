@@ -9,6 +9,7 @@ import { record, settleDown, settleUp } from "../harness/clients";
 import { eventually, once, onceValue, within } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
+import { PollingPeer } from "../harness/polling-peer";
 import { RawWebSocket } from "../harness/raw-websocket";
 import {
   describeRunning,
@@ -80,6 +81,32 @@ describeBoth("connection stream", (implementation) => {
     const { socket, client } = await joinPair(running);
     // The time that must pass without anything happening is what this case is about.
     await new Promise((resolve) => setTimeout(resolve, 150));
+    await settleDown(socket, client);
+    expect(client.connected).toBe(true);
+  });
+
+  it("requestTimeout, looked at often, ends a POST that does not come, and no websocket", async () => {
+    const httpServer = createServer({
+      requestTimeout: 60,
+      headersTimeout: 60,
+      connectionsCheckingInterval: 20,
+    });
+    const io = track(new implementation.Server(httpServer));
+    const running = describeRunning(io, httpServer, await listenOnFreePort(httpServer));
+    const { socket, client } = await joinPair(running);
+    const opened = onceValue<any>(io.engine, "connection");
+    const polling = await PollingPeer.open(running.port);
+    const session = await opened;
+    session.transport.closeTimeout = 20; // of engine.io's, which waits for a poll of the broken session
+    const closed = once(session, "close");
+    const post = polling.start("POST", { "Content-Length": 100 });
+    post.response.catch(() => {});
+    post.clientRequest.write("4half");
+    const [reason, { message }] = await closed;
+    expect([reason, message]).toEqual([
+      "transport error",
+      "data request connection closed prematurely",
+    ]);
     await settleDown(socket, client);
     expect(client.connected).toBe(true);
   });

@@ -4,11 +4,11 @@
 import type { ServerResponse } from "node:http";
 import type { ServerOptions } from "socket.io";
 import { type BareEngine, startBareEngine } from "../harness/bare-engine";
-import { once } from "../harness/events";
+import { eventually, once } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { PollingPeer } from "../harness/polling-peer";
-import { request } from "../harness/raw-http";
-import { RawWebSocket } from "../harness/raw-websocket";
+import { exchange, request } from "../harness/raw-http";
+import { openingHandshake, RawWebSocket } from "../harness/raw-websocket";
 import { joinPair, startServer } from "../harness/servers";
 
 type Headers = Record<string, string>;
@@ -120,6 +120,47 @@ describeBoth("engine headers", (implementation) => {
     httpServer.on("request", () => log.push("listener"));
     await PollingPeer.open(port);
     expect(log).toEqual(["listener", "middleware"]);
+  });
+
+  it("a 101 has its header events though its WebSocket is closed at once", async () => {
+    const { engine, port } = await startWith(implementation, {});
+    const told: string[] = [];
+    for (const event of ["initial_headers", "headers"]) {
+      engine.on(event, () => told.push(event));
+    }
+    const noTransport = await RawWebSocket.open(port, { path: POLLING });
+    expect(await noTransport.expectClose()).toBeUndefined();
+    expect(told.splice(0)).toEqual(["initial_headers", "headers"]);
+    const polling = await PollingPeer.open(port);
+    const path = polling.target("websocket");
+    const candidate = await RawWebSocket.open(port, { path });
+    told.splice(0);
+    const second = await RawWebSocket.open(port, { path });
+    expect(await second.expectClose()).toBeUndefined();
+    expect(told).toEqual(["headers"]);
+    candidate.stream.destroy();
+  });
+
+  it("the response of an upgrade tells close when the connection has closed, refused or left by its client, and no finish", async () => {
+    const told: string[] = [];
+    const { port, nextSession } = await startWith(implementation, {}, (_req, res, next) => {
+      res.on("finish", () => told.push("finish"));
+      res.on("close", () => told.push("close"));
+      next();
+    });
+    await exchange(port, openingHandshake({ path: "/socket.io/?EIO=4&transport=unknown" }));
+    await eventually(() => told.length > 0, "the end of what was refused was not told");
+    const opened = nextSession();
+    const peer = await RawWebSocket.open(port);
+    await peer.expectText(/^0\{/);
+    const session = await opened;
+    const heard = once(session, "message");
+    peer.send("4x");
+    await heard;
+    expect(told).toEqual(["close"]);
+    peer.stream.destroy();
+    await eventually(() => told.length > 1, "the end of the session was not told");
+    expect(told).toEqual(["close", "close"]);
   });
 
   it("the response of an upgrade tells names apart by case, and writes nothing but headers", async () => {

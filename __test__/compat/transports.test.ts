@@ -4,6 +4,7 @@ import { openClient, record, settleDown, settleUp, TRANSPORTS } from "../harness
 import { eventually, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
+import { RawWebSocket } from "../harness/raw-websocket";
 import { joinPair, startPair, startServer } from "../harness/servers";
 
 const UPGRADE = { transports: ["polling", "websocket"] };
@@ -163,6 +164,27 @@ describeBoth("transports", (implementation) => {
     client.disconnect();
     await closed;
     expect(conn.readyState).toBe("closed");
+  });
+
+  it("a polling transport tells its limits, and b64 without a value asks for nothing", async () => {
+    const running = await startServer(implementation);
+    const { io, port } = running;
+    const found: unknown[] = [];
+    io.engine.on("connection", ({ transport }: any) => {
+      found.push(transport.supportsBinary);
+      if (transport.name === "polling") {
+        const { closeTimeout, maxHttpBufferSize, httpCompression } = transport;
+        found.push(closeTimeout, maxHttpBufferSize, httpCompression);
+      }
+    });
+    const { socket } = await joinPair(running, "/", { transports: ["polling"] });
+    expect(found.splice(0)).toEqual([true, 30_000, 1_000_000, { threshold: 1_024 }]);
+    socket.disconnect(true);
+    for (const query of ["&b64=", "&b64", "&b64=0"]) {
+      const path = `/socket.io/?EIO=4&transport=websocket${query}`;
+      await (await RawWebSocket.open(port, { path })).expectText(/^0\{/);
+    }
+    expect(found).toEqual([true, true, false]);
   });
 
   for (const { label, transports } of TRANSPORTS) {

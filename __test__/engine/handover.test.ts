@@ -73,6 +73,37 @@ describe("engine: the 101", () => {
     expect(fixture.engine.clientsCount).toBe(0);
   });
 
+  it("a response has the methods of a ServerResponse for headers that engine.io leaves out", async () => {
+    const fixture = await start();
+    const seen: unknown[] = [];
+    let response: any;
+    fixture.engine.use((_req, res, next) => {
+      response = res;
+      res.setHeader("X-One", 1);
+      res.appendHeader("Set-Cookie", "a=1");
+      res.appendHeader("Set-Cookie", ["b=2"]);
+      res.flushHeaders();
+      seen.push(res.hasHeader("X-One"), res.hasHeader("X-Two"), res.getHeaderNames());
+      seen.push(res.getHeaders(), res.headersSent, res.statusCode);
+      expect(() => res.setHeader("X-Evil", "a\r\nb: c")).toThrow(/Invalid character/);
+      expect(() => res.appendHeader("X Evil", "a")).toThrow(/valid HTTP token/);
+      next();
+    });
+    const { peer } = await fixture.open();
+    expect(await peer.until(/\r\n\r\n/)).toBe(
+      `${HEAD}X-One: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n`,
+    );
+    expect(seen).toEqual([
+      true,
+      false,
+      ["X-One", "Set-Cookie"],
+      { "X-One": 1, "Set-Cookie": ["a=1", "b=2"] },
+      false,
+      200,
+    ]);
+    expect(response.headersSent).toBe(true);
+  });
+
   it("a middleware that ends the response closes the connection without a byte", async () => {
     const fixture = await start();
     const events: string[] = [];

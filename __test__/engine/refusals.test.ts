@@ -170,6 +170,29 @@ describe("engine: refused requests", () => {
     expect(await observe(withIds(ours.attach), {}, request)).toEqual(expected);
   });
 
+  it("an id that is in use already answers code 3, on requests and on upgrades", async () => {
+    const withIds = (server: HttpServer, given: any): any => {
+      const engine: any = ours.attach(server, given);
+      engine.generateId = () => "same";
+      engine.clients.same = { close() {} };
+      return engine;
+    };
+    for (const request of [get("EIO=4&transport=polling"), upgrade("EIO=4&transport=websocket")]) {
+      const { response, errors } = await observe(withIds, {}, request);
+      expect(response).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n.*Bad request/s);
+      expect(errors).toEqual([
+        {
+          code: 3,
+          message: "Bad request",
+          context: {
+            name: "ID_GENERATION_ERROR",
+            error: "Error: the session id is already in use",
+          },
+        },
+      ]);
+    }
+  });
+
   it("an upgrade request with revision 3 or without an id is refused before the 101", async () => {
     const seen = await observe(ours.attach, {}, upgrade("EIO=3&transport=websocket"));
     expect(seen.response).toMatch(

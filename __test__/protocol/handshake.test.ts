@@ -1,11 +1,12 @@
 // Opening a session: the bytes of the polling answer, the `open` packet over both transports, ids and cookies.
 
+import type { ServerResponse } from "node:http";
 import { startBareEngine } from "../harness/bare-engine";
 import { once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";
 import { exchange, headerLines, request } from "../harness/raw-http";
-import { RawWebSocket } from "../harness/raw-websocket";
+import { OPCODE, RawWebSocket } from "../harness/raw-websocket";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
 
@@ -75,6 +76,34 @@ describeBoth("engine handshake", (implementation) => {
     expect(found).toEqual([sid, 1]);
   });
 
+  it("connection over polling comes when Node has been given the answer, its headers and its body", async () => {
+    const { port, engine } = await startBareEngine(implementation);
+    const seen: unknown[] = [];
+    engine.use((_req: unknown, res: ServerResponse, next: () => void) => {
+      engine.once("connection", () => seen.push(res.headersSent, res.writableEnded));
+      next();
+    });
+    await PollingPeer.open(port);
+    expect(seen).toEqual([true, true]);
+  });
+
+  it("an id that is given twice belongs to the second session", async () => {
+    const { port, engine } = await startBareEngine(implementation);
+    (engine as any).generateId = () => "same";
+    const sessions: any[] = [];
+    engine.on("connection", (session: unknown) => sessions.push(session));
+    const statuses = [];
+    for (let count = 0; count < 2; count += 1) {
+      statuses.push((await request(port, { path: POLLING })).status);
+    }
+    const { same } = (engine as any).clients;
+    for (const session of sessions) {
+      session.close(true);
+    }
+    expect(statuses).toEqual([200, 200]);
+    expect(same).toBe(sessions[1]);
+  });
+
   it("session.request is the request of the handshake, with its query", async () => {
     const { port, nextSession } = await startBareEngine(implementation);
     const session = nextSession();
@@ -100,6 +129,27 @@ describeBoth("engine handshake", (implementation) => {
     const peer = await RawWebSocket.open(port);
     await peer.expectText(/^0\{/);
     await peer.expectText("4welcome");
+  });
+
+  it("initialPacket may be bytes, in both revisions, and one that is empty is none", async () => {
+    const start = (initialPacket: unknown) =>
+      startBareEngine(implementation, { initialPacket, allowEIO3: true } as never);
+    const { port } = await start(Buffer.from([1, 2]));
+    for (const [revision, bytes] of [
+      ["4", [1, 2]],
+      ["3", [4, 1, 2]],
+    ] as const) {
+      const path = `/socket.io/?EIO=${revision}&transport=websocket`;
+      const peer = await RawWebSocket.open(port, { path });
+      await peer.expectText(/^0\{/);
+      const { opcode, payload } = await peer.nextFrame();
+      expect([opcode, [...payload]]).toEqual([OPCODE.binary, bytes]);
+    }
+    expect(packetsOf((await request(port, { path: POLLING })).text)[1]).toBe("bAQI=");
+    for (const nothing of ["", 0, null]) {
+      const { port: other } = await start(nothing);
+      expect(packetsOf((await request(other, { path: POLLING })).text)).toHaveLength(1);
+    }
   });
 
   it("ids are 20 url-safe characters and all different", async () => {

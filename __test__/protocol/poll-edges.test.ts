@@ -1,6 +1,7 @@
 // The edges of polling: payloads that are larger than the client's limit, bodies whose length is not what was announced,
 // the compression of packets of the protocol itself, and what a close does to requests that are on their way.
 
+import { randomBytes } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import type { ServerOptions } from "socket.io";
 import { type BareEngine, type Session, startBareEngine } from "../harness/bare-engine";
@@ -158,6 +159,35 @@ describeBoth("engine polling edges", (implementation) => {
     await eventually(() => log.length > 1, "the callback was not called");
     await nextTurn();
     expect(log).toEqual(["returned", "callback"]);
+  });
+
+  it("a client that goes away while its answer is being compressed: the callback is called once, and the session lives", async () => {
+    const { peer, session } = await startPolled(implementation, { httpCompression: true });
+    const poll = peer.start("GET", { "Accept-Encoding": "gzip" });
+    poll.send();
+    await eventually(() => session.transport.writable, "the poll was not held");
+    const log: string[] = [];
+    session.on("close", (reason: string) => log.push(reason));
+    session.send(randomBytes(8 * 1024 * 1024), () => log.push("callback"));
+    poll.clientRequest.once("response", () => poll.clientRequest.destroy());
+    await expect(poll.response).rejects.toThrow();
+    await eventually(() => log.length > 0, "the callback was not called");
+    await nextTurn();
+    expect(log).toEqual(["callback"]);
+    session.send("still here");
+    expect(await peer.poll()).toBe("4still here");
+  });
+
+  it("any j asks for JSONP, one without digits too", async () => {
+    const { port } = await startPolled(implementation);
+    for (const [j, name] of [
+      ["", "___eio[]("],
+      ["abc", "___eio[]("],
+      ["-1", "___eio[1]("],
+    ] as const) {
+      const { text } = await new PollingPeer(port, { query: { j } }).handshake();
+      expect(text.slice(0, name.length + 2)).toBe(`${name}"0`);
+    }
   });
 
   it("a POST on its way is destroyed by the close", async () => {

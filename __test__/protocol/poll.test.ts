@@ -77,6 +77,25 @@ describeBoth("engine poll", (implementation) => {
     });
   }
 
+  it("X-XSS-Protection is off for an old browser in each answer that succeeds, and in no other", async () => {
+    const headers = { "User-Agent": "x;MSIE 8" };
+    const { peer, port } = await startPolled(implementation, {}, { headers });
+    const opening = await new PollingPeer(port, { headers }).handshake();
+    const post = await peer.post("4x");
+    const refused = await peer.get({ method: "PUT" });
+    expect(
+      [opening, post, refused].map((answer) => [
+        answer.status,
+        answer.headers["x-xss-protection"],
+        answer.headers["cache-control"],
+      ]),
+    ).toEqual([
+      [200, "0", "no-store"],
+      [200, "0", "no-store"],
+      [500, undefined, undefined],
+    ]);
+  });
+
   it("packets written between two polls are kept", async () => {
     const { peer, session } = await startPolled(implementation);
     for (let index = 0; index < 5; index += 1) {

@@ -77,6 +77,16 @@ describeBoth("quiet session", (implementation) => {
     });
   }
 
+  it("a maxHttpBufferSize of 2 ** 32 + 10 is a limit of ten bytes for a WebSocket", async () => {
+    const { peer, session } = await startOpen(implementation, { maxHttpBufferSize: 2 ** 32 + 10 });
+    const told: string[] = [];
+    session.on("message", () => told.push("message"));
+    session.on("close", (reason: string) => told.push(reason));
+    peer.send("4".repeat(11));
+    await eventually(() => told.length > 0);
+    expect(told).toEqual(["transport error"]);
+  });
+
   it("perMessageDeflate: {} has a threshold of 1024 bytes", async () => {
     const { peer, session, engine } = await startOpen(
       implementation,

@@ -174,6 +174,71 @@ describeBoth("engine refusals", (implementation) => {
     expect(text).toBe('{"code":0,"message":"Transport unknown"}');
   });
 
+  it("of several faults the one that is looked for first is told", async () => {
+    const server = await startBareEngine(implementation);
+    const { port } = server;
+    server.engine.use((incoming: IncomingMessage, _res: unknown, next: () => void) => {
+      if (incoming.headers["x-bad-origin"] !== undefined) {
+        incoming.headers.origin = "a\u0001b";
+      }
+      next();
+    });
+    const socket = await RawWebSocket.open(port);
+    const { sid } = JSON.parse((await socket.expectText(/^0/)).slice(1));
+    const headers = { "X-Bad-Origin": "1" };
+    const told: unknown[] = [];
+    for (const [query, message] of [
+      ["transport=tobi&sid=none", { headers, method: "POST" }],
+      ["transport=polling&sid=none", { headers, method: "POST" }],
+      ["transport=polling&sid=none", { method: "POST" }],
+      [`EIO=3&transport=polling&sid=${sid}`, { method: "PUT" }],
+      [`EIO=3&transport=websocket&sid=${sid}`, { method: "PUT" }],
+      ["EIO=3&transport=websocket", { method: "POST" }],
+      ["EIO=3&transport=websocket", {}],
+    ] as [string, { method?: string; headers?: OutgoingHttpHeaders }][]) {
+      const path = `/socket.io/?${query}`;
+      const { code, context } = await refusalOf(server, () => request(port, { path, ...message }));
+      told.push([code, context.name]);
+    }
+    expect(told).toEqual([
+      [0, undefined],
+      [3, "INVALID_ORIGIN"],
+      [1, undefined],
+      [3, "TRANSPORT_MISMATCH"],
+      [3, "PROTOCOL_MISMATCH"],
+      [2, undefined],
+      [3, "TRANSPORT_HANDSHAKE_ERROR"],
+    ]);
+  });
+
+  it("allowRequest is asked when nothing else is wrong but the revision, which is looked at behind it", async () => {
+    const asked: unknown[] = [];
+    let isAllowed = true;
+    const { port } = await startBareEngine(implementation, {
+      allowRequest: (handshake, callback) => {
+        asked.push(handshake.url);
+        callback(null, isAllowed);
+      },
+    });
+    for (const [query, method] of [
+      ["EIO=4&transport=tobi", "GET"],
+      ["EIO=4&transport=polling&sid=none", "GET"],
+      ["EIO=4&transport=polling", "POST"],
+      ["EIO=4&transport=websocket", "GET"],
+    ] as const) {
+      expect((await request(port, { path: `/socket.io/?${query}`, method })).status).toBe(400);
+    }
+    expect(asked).toEqual([]);
+    const polling = "/socket.io/?EIO=3&transport=polling";
+    const websocket = openingHandshake({ path: "/socket.io/?EIO=3&transport=websocket" });
+    expect((await request(port, { path: polling })).text).toContain('"code":5');
+    expect(await exchange(port, websocket)).toContain("Unsupported protocol version");
+    isAllowed = false;
+    expect((await request(port, { path: polling })).text).toContain('"code":4');
+    expect(await exchange(port, websocket)).toBe(upgradeRefusal("Forbidden"));
+    expect(asked).toHaveLength(4);
+  });
+
   it("a transport that is not offered is code 0", async () => {
     const server = await startBareEngine(implementation, { transports: ["websocket"] });
     const response = await request(server.port, { path: "/socket.io/?EIO=4&transport=polling" });

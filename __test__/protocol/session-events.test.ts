@@ -382,6 +382,25 @@ describeBoth("session events", (implementation) => {
     expect(session.request).toBe(5);
   });
 
+  it("a session is counted off though its id was written over, or the table of sessions changed", async () => {
+    for (const start of [startOverWebSocket, startOverPolling]) {
+      for (const act of [
+        (session: Session) => {
+          session.id = "another";
+        },
+        (session: Session, engine: any) => delete engine.clients[session.id],
+        (_session: Session, engine: any) => {
+          engine.clients = {};
+        },
+      ]) {
+        const { session, engine } = await start(implementation);
+        act(session, engine);
+        session.close(true);
+        expect([Object.keys((engine as any).clients), engine.clientsCount]).toEqual([[], 0]);
+      }
+    }
+  });
+
   it("frames that say nothing to a server leave the session as it is", async () => {
     const { session, peer } = await startOverWebSocket(implementation);
     for (const text of ["0{}", "1", "5", "6"]) {

@@ -84,6 +84,34 @@ describeBoth("engine upgrade", (implementation) => {
     expect(await polling.poll()).toBe("6");
   });
 
+  it("a GET that waits again is answered 6 again, every 100 ms", async () => {
+    const { polling, probed } = await startUpgradable(implementation);
+    await probed();
+    expect(await polling.poll()).toBe("6");
+    const since = Date.now();
+    for (let count = 0; count < 3; count += 1) {
+      expect(await polling.poll()).toBe("6");
+    }
+    expect(Date.now() - since).toBeGreaterThan(200); // the first may have come late
+  });
+
+  it("a second WebSocket that names a session on one takes it over", async () => {
+    const server = await startBareEngine(implementation);
+    const opened = server.nextSession();
+    const first = await RawWebSocket.open(server.port);
+    await first.expectText(/^0\{/);
+    const session = await opened;
+    const path = `/socket.io/?EIO=4&transport=websocket&sid=${session.id}`;
+    const second = await RawWebSocket.open(server.port, { path });
+    second.send("2probe");
+    await second.expectText("3probe");
+    second.send("5");
+    expect(await first.expectClose()).toBeUndefined();
+    session.send("x");
+    await second.expectText("4x");
+    expect(session.upgraded).toBe(true);
+  });
+
   it("until the switch, messages still go over polling, both ways", async () => {
     const { polling, session, messages, probed } = await startUpgradable(implementation);
     const peer = await probed();
@@ -229,11 +257,16 @@ describeBoth("engine upgrade", (implementation) => {
     ["a message", "4too early"],
     ["a ping that is no probe", "2"],
     ["a close packet", "1"],
+    ["a noop", "6"],
+    ["a probe with more behind it", "2probe2"],
+    ["a probe in bytes", Buffer.from("2probe")],
+    ["a packet of no kind", "x"],
+    ["an empty text", ""],
   ] as const) {
     it(`${title} of the candidate closes it, and the session stays on polling`, async () => {
       const { polling, session, messages, candidate } = await startUpgradable(implementation);
       const peer = await candidate();
-      peer.send(packet);
+      peer.send(packet, typeof packet === "string" ? {} : { opcode: OPCODE.binary });
       expect(await peer.expectClose()).toBeUndefined();
       await eventually(() => !session.upgrading);
       expect(session.transport.name).toBe("polling");

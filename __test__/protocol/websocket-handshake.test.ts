@@ -227,6 +227,20 @@ describeBoth("websocket handshake", (implementation) => {
     expect(await readToEnd(stream)).toBe("");
   });
 
+  it("a foreign upgrade is no connection_error, and no middleware sees it", async () => {
+    const { port, engine } = await startBareEngine(implementation, {
+      destroyUpgradeTimeout: 20,
+    } as never);
+    const told: string[] = [];
+    engine.on("connection_error", () => told.push("connection_error"));
+    engine.use((_req: unknown, _res: unknown, next: () => void) => {
+      told.push("middleware");
+      next();
+    });
+    expect(await exchange(port, openingHandshake({ path: "/nobody" }))).toBe("");
+    expect(told).toEqual([]);
+  });
+
   it("an upgrade that somebody wrote to is left alone", async () => {
     const { port, httpServer } = await startBareEngine(implementation, {
       destroyUpgradeTimeout: 30,

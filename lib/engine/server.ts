@@ -358,11 +358,17 @@ export class Server extends EventEmitter {
 
   /** A session has closed. */
   [inEngine.forget](session: Session, reason: CloseReason): void {
-    if (this.clients[session.id] === session) {
-      delete this.clients[session.id];
-      this.clientsCount -= 1;
-      this[inEngine.tally].closed(session[inEngine.transportName], reason);
+    const { clients } = this;
+    // An application may have written over the id, or have changed the table: the session is counted off all the same.
+    const id =
+      clients[session.id] === session
+        ? session.id
+        : Object.keys(clients).find((key) => clients[key] === session);
+    if (id !== undefined) {
+      delete clients[id];
     }
+    this.clientsCount -= 1;
+    this[inEngine.tally].closed(session[inEngine.transportName], reason);
   }
 
   /** Tells why a request was refused. */

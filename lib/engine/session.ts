@@ -696,9 +696,12 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** The session ends before anybody was told of it. */
   private [inEngine.abandon](): void {
+    const isCounted = this._readyState !== "closed"; // a listener may have closed it before it threw
     this.readyState = "closed";
     this[inEngine.commands].close(this[inEngine.slot], true);
-    this.server[inEngine.forget](this, "transport error");
+    if (isCounted) {
+      this.server[inEngine.forget](this, "transport error");
+    }
   }
 
   private [inEngine.transportOf](carrier: StreamCarrier): StreamTransport {
