@@ -117,6 +117,27 @@ describeBoth("close", (implementation) => {
     expect(log).toEqual(["sync", "async"]);
   });
 
+  it("the order is: sockets, adapters, the engine, the HTTP server, the callback, the promise", async () => {
+    const { io, httpServer, socket } = await startPair(implementation);
+    const log: unknown[] = [];
+    socket.on("disconnect", () => log.push("socket"));
+    socket.conn.on("close", () => log.push(`session, ${httpServer.listening}`));
+    io.of("/").adapter.close = async () => {
+      log.push(`adapter, ${socket.conn.readyState}, ${httpServer.listening}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push("adapter closed");
+    };
+    httpServer.on("close", () => log.push("http server"));
+    const closing = io.close(() => log.push("callback"));
+    log.push("returned");
+    await closing;
+    log.push("promise");
+    expect(log).toEqual([
+      ...["socket", "adapter, open, true", "returned", "adapter closed"],
+      ...["session, true", "http server", "callback", "promise"],
+    ]);
+  });
+
   it("the port is free afterwards", async () => {
     const { io, port, client } = await startPair(implementation);
     client.disconnect();
