@@ -218,7 +218,9 @@ describeBoth("package shape", (implementation) => {
     class OwnAdapter extends (io.sockets.adapter.constructor as new (nsp: unknown) => object) {
       readonly served = "own";
     }
-    expect(new OwnAdapter(io.sockets)).toMatchObject({ served: "own", nsp: io.sockets });
+    const adapter = new OwnAdapter(io.sockets) as unknown as { served: string; nsp: unknown };
+    expect(adapter.served).toBe("own");
+    expect(adapter.nsp).toBe(io.sockets); // which a comparison by content would walk through for a minute
     const key = Symbol("mine");
     const objects = [io, io.sockets, parent, socket, socket.client, socket.conn, io.to("r")];
     for (const object of [...objects, io.sockets.adapter, io.engine, socket.conn.transport]) {
