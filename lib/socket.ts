@@ -98,7 +98,7 @@ export class Socket<
   /** The handshake, or what it is built from when somebody asks for it; with the time (as a small integer), and what came with the CONNECT packet. */
   private [own.handshake]: Handshake | HandshakeSource;
   private readonly [own.issuedAfter] = Math.trunc(Date.now() - LOADED_AT);
-  /** Undefined for an empty object, which most clients send: it would take 56 bytes. */
+  /** Undefined for a plain empty object, which most clients send: it would take 56 bytes. */
   private readonly [own.auth]: Record<string, unknown> | undefined;
 
   /** Made by the namespace. */
@@ -113,7 +113,7 @@ export class Socket<
     this.client = client;
     this.adapter = nsp.adapter;
     this[own.handshake] = handshakeSource(requestFactsOf(client), client.conn.remoteAddress);
-    this[own.auth] = Object.keys(auth).length > 0 ? auth : undefined;
+    this[own.auth] = isPlainAndEmpty(auth) ? undefined : auth;
     if (previousSession) {
       this.id = previousSession.sid;
       this.pid = previousSession.pid;
@@ -597,6 +597,11 @@ function requestFactsOf(client: Client<any, any, any>): HandshakeRequest {
   return own.requestFacts in client
     ? client[own.requestFacts]
     : (client as { request: HandshakeRequest }).request;
+}
+
+/** Parsers of one's own may give anything, and what names no query has no prototype for clients of protocol 3. */
+function isPlainAndEmpty(auth: object): boolean {
+  return Object.getPrototypeOf(auth) === Object.prototype && Object.keys(auth).length === 0;
 }
 
 /** Never the session's id, which is a secret; except for clients of protocol 3, which take the two for one. */

@@ -270,6 +270,20 @@ describe("a cluster of two servers", () => {
     expect(await Promise.all(arrived)).toEqual(Array(2).fill([1, Buffer.from([2])]));
   });
 
+  test("outgoing listeners are told of broadcasts of the other server", async () => {
+    const { one, there } = await startTwo();
+    const seen: any[][] = [];
+    there.socket.onAnyOutgoing((...args) => seen.push(args));
+    const arrived = [once(there.client, "x"), once(there.client, "q")];
+    one.io.emit("x", 1, Buffer.from([2]));
+    one.io.timeout(500).emit("q", 3, () => {});
+    await Promise.all(arrived);
+    expect(seen).toEqual([
+      ["x", 1, new Uint8Array([2])], // what structuredClone makes of a Buffer
+      ["q", 3],
+    ]);
+  });
+
   test("acknowledgements come from both", async () => {
     const { one, here, there } = await startTwo();
     here.client.on("x", (ack) => ack("here"));

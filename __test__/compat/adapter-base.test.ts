@@ -103,6 +103,38 @@ describeBoth("adapter base", (implementation) => {
     expect(frames).toEqual([[Buffer.from([0x81, 4]), Buffer.from("4123")]]);
   });
 
+  it("a broadcast is encoded once, and without a prepared frame if it has attachments", async () => {
+    const running = await startServer(implementation);
+    const pairs = await joinPairs(running, 2);
+    const { adapter } = running.io.of("/");
+    const { encoder } = internals(adapter);
+    const encoded: unknown[] = [];
+    internals(adapter).encoder = {
+      encode: (packet: { nsp: string }) => {
+        encoded.push(packet.nsp);
+        return encoder.encode(packet);
+      },
+    };
+    const written: unknown[] = [];
+    for (const { socket } of pairs) {
+      socket.conn.on("packetCreate", ({ data, options }: any) => {
+        written.push([Buffer.isBuffer(data), options.wsPreEncodedFrame?.length]);
+      });
+    }
+    running.io.emit("text");
+    running.io.emit("bytes", Buffer.from([1]));
+    expect(encoded).toEqual(["/", "/"]);
+    expect(written).toEqual([
+      ...Array(2).fill([false, 2]),
+      ...Array(2)
+        .fill([
+          [false, undefined],
+          [true, undefined],
+        ])
+        .flat(),
+    ]);
+  });
+
   it("sockets that a broadcast writes to are given its flags and the encoded packet alone", async () => {
     const { io, socket } = await startPair(implementation);
     const client = internals(socket.client);

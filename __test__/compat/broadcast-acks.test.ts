@@ -1,7 +1,7 @@
 // Broadcasts that ask for acknowledgements: answers of all, nobody, some, and what is cleaned up afterwards.
 
 import { Adapter } from "socket.io-adapter";
-import { settleUp } from "../harness/clients";
+import { settleDown, settleUp } from "../harness/clients";
 import { deferred, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
@@ -190,6 +190,44 @@ describeBoth("broadcast acks", (implementation) => {
     }
     answer(second, "second");
     expect(await answers).toEqual(["first", "second"]);
+  });
+
+  it("it is not done before every server has told how many clients it has asked", async () => {
+    const told = deferred<(count: number) => void>();
+    class TwoServers extends Adapter {
+      override async serverCount(): Promise<number> {
+        return 2;
+      }
+      override broadcastWithAck(...args: Parameters<Adapter["broadcastWithAck"]>): void {
+        super.broadcastWithAck(...args);
+        told.resolve(args[2]);
+      }
+    }
+    const { io, socket, client } = await startPair(implementation, {
+      adapter: TwoServers as never,
+    });
+    client.on("q", (reply) => reply("yes"));
+    let isDone = false;
+    const answers = io.timeout(4_000).emitWithAck("q");
+    void answers.then(() => {
+      isDone = true;
+    });
+    await settleDown(socket, client);
+    await settleUp(client, socket);
+    expect(isDone).toBe(false);
+    (await told.promise)(0);
+    expect(await answers).toEqual(["yes"]);
+  });
+
+  it("until a client has answered, the callback is in the acks of its socket", async () => {
+    const { io, socket } = await startPair(implementation);
+    const id = internals(io.sockets)._ids;
+    const timedOut = deferred();
+    io.timeout(20).emit("q", () => timedOut.resolve());
+    const { acks } = internals(socket);
+    const before = [...acks.keys()];
+    await timedOut.promise;
+    expect([before, acks.size]).toEqual([[id], 0]);
   });
 
   it("an answer that an adapter brings after the timeout changes nothing", async () => {

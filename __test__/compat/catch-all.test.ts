@@ -66,6 +66,20 @@ describeBoth("catch-all listeners", (implementation) => {
     ]);
   });
 
+  it("outgoing ones are told of broadcasts that ask for acks, without the ack", async () => {
+    const { io, socket } = await startPair(implementation);
+    const seen: unknown[][] = [];
+    socket.onAnyOutgoing((...args) => seen.push(args));
+    io.timeout(5).emit("all", 1, () => {});
+    io.to(socket.id)
+      .timeout(5)
+      .emit("room", 2, () => {});
+    expect(seen).toEqual([
+      ["all", 1],
+      ["room", 2],
+    ]);
+  });
+
   it("outgoing ones see binary values, not placeholders", async () => {
     const { io, socket } = await startPair(implementation);
     const bytes = Buffer.from([1, 2]);

@@ -1,5 +1,6 @@
 // What `socket.emit`, `io.emit` and `send` carry, and what their return values are.
 
+import type { EventEmitter } from "node:events";
 import { record, settleDown, settleUp, TRANSPORTS } from "../harness/clients";
 import { collect, once } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
@@ -14,6 +15,8 @@ const RESERVED_NAMES = [
   "newListener",
   "removeListener",
 ];
+
+const listenerOfX = (): void => {};
 
 describeBoth("messaging", (implementation) => {
   for (const { label, transports } of TRANSPORTS) {
@@ -246,6 +249,42 @@ describeBoth("messaging", (implementation) => {
     await settleUp(client, socket);
     expect(calls).toEqual(["first", "second", true]);
   });
+
+  it("the other methods of EventEmitter work on a socket as well", async () => {
+    const { socket, client } = await startPair(implementation);
+    const calls: string[] = [];
+    const listener = (name: string) => () => void calls.push(name);
+    const [added, first, second] = [listener("added"), listener("first"), listener("second")];
+    expect(socket.addListener("x", added)).toBe(socket);
+    expect(socket.prependListener("x", first)).toBe(socket);
+    expect(socket.prependOnceListener("x", second)).toBe(socket);
+    expect(socket.listeners("x")).toEqual([second, first, added]);
+    expect(socket.rawListeners("x").slice(1)).toEqual([first, added]);
+    expect((socket.rawListeners("x")[0] as any).listener).toBe(second);
+    expect(socket.setMaxListeners(64)).toBe(socket);
+    expect(socket.getMaxListeners()).toBe(64);
+    client.emit("x");
+    await settleUp(client, socket);
+    expect(calls).toEqual(["second", "first", "added"]);
+    expect(socket.removeListener("x", first)).toBe(socket);
+    expect(socket.listeners("x")).toEqual([added]);
+    expect(socket.removeAllListeners()).toBe(socket);
+    expect(socket.eventNames()).toEqual([]);
+  });
+
+  for (const [name, act] of [
+    ["newListener", (emitter: EventEmitter) => emitter.on("x", () => {})],
+    ["removeListener", (emitter: EventEmitter) => emitter.off("x", listenerOfX)],
+  ] as const) {
+    it(`whoever listens to ${name} of a socket or a namespace makes it throw, since emit refuses the name`, async () => {
+      const { io, socket } = await startPair(implementation);
+      for (const emitter of [socket, io.sockets] as unknown as EventEmitter[]) {
+        emitter.on("x", listenerOfX);
+        emitter.on(name, () => {});
+        expect(() => act(emitter)).toThrow(`"${name}" is a reserved event name`);
+      }
+    });
+  }
 
   it("once, off and removeAllListeners work as on any EventEmitter", async () => {
     const { socket, client } = await startPair(implementation);

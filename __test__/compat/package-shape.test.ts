@@ -117,6 +117,29 @@ describeBoth("package shape", (implementation) => {
     expect(await client.emitWithAck("q")).toBe("from the listener");
   });
 
+  it("an onevent that is replaced may change the packet, and call the one before it as often as it likes", async () => {
+    const { socket, client } = await startPair(implementation);
+    const patched = socket as any;
+    const { onevent } = patched;
+    patched.onevent = function (packet: any) {
+      const data = [...packet.data];
+      onevent.call(this, packet);
+      packet.data = ["*", ...data];
+      onevent.call(this, packet);
+    };
+    const calls: unknown[] = [];
+    socket.on("q", (value) => calls.push(["q", value]));
+    socket.on("*", (name, value, reply) => {
+      calls.push(["*", name, value]);
+      reply("from the second call");
+    });
+    expect(await client.emitWithAck("q", 1)).toBe("from the second call");
+    expect(calls).toEqual([
+      ["q", 1],
+      ["*", "q", 1],
+    ]);
+  });
+
   it("incoming events do not pass through an emit that is replaced on one socket", async () => {
     const { socket, client } = await startPair(implementation);
     const emitted: unknown[] = [];
@@ -217,7 +240,9 @@ describeBoth("package shape", (implementation) => {
     class OwnAdapter extends (io.sockets.adapter.constructor as new (nsp: unknown) => object) {
       readonly served = "own";
     }
-    expect(new OwnAdapter(io.sockets)).toMatchObject({ served: "own", nsp: io.sockets });
+    const adapter = new OwnAdapter(io.sockets) as unknown as { served: string; nsp: unknown };
+    expect(adapter.served).toBe("own");
+    expect(adapter.nsp).toBe(io.sockets); // which a comparison by content would walk through for a minute
     const key = Symbol("mine");
     const objects = [io, io.sockets, parent, socket, socket.client, socket.conn, io.to("r")];
     for (const object of [...objects, io.sockets.adapter, io.engine, socket.conn.transport]) {

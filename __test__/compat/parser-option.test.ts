@@ -1,11 +1,13 @@
 // A parser of one's own: the packets it is given, the chunks it may give, and that all of the API works over it.
 
 import { EventEmitter } from "node:events";
+import type { Socket } from "socket.io";
 import { record, settleDown, TRANSPORTS } from "../harness/clients";
 import { onceValue } from "../harness/events";
 import { describeBoth, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { joinPair, startPair, startServer } from "../harness/servers";
+import { stubSession } from "../harness/stub-session";
 
 /** Makes one Buffer of a packet, as binary parsers do. */
 class BufferEncoder {
@@ -77,14 +79,29 @@ describeBoth("parser option", (implementation) => {
     await client.emitWithAck("q");
     socket.emit("bin", Buffer.from([1]), () => {});
     running.io.of("/n").emit("all", Buffer.from([2]));
+    running.io.of("/n").use((_socket, next) => next(new Error("no")));
+    const refused = onceValue(running.connect("/n", { parser }), "connect_error");
+    expect((await refused).message).toBe("no");
     socket.disconnect();
-    expect(packets.map(({ type }) => type)).toEqual([0, 3, 2, 2, 1]);
+    expect(packets.map(({ type }) => type)).toEqual([0, 3, 2, 2, 4, 1]);
     const known = new Set(["type", "nsp", "data", "id"]);
     const unknown = packets.flatMap((packet) =>
       Object.keys(packet).filter((key) => !known.has(key)),
     );
     expect(unknown).toEqual([]);
   });
+
+  for (const payload of [5, "", "text", [], true, {}]) {
+    it(`the auth is what a decoder gives, whatever it is: ${JSON.stringify(payload)}`, async () => {
+      const [, { parser }] = PARSERS as [unknown, (typeof PARSERS)[number]];
+      const io = new implementation.Server({ parser });
+      const { conn } = stubSession();
+      internals(io).onconnection(conn);
+      const connected = onceValue<Socket>(io, "connection");
+      conn.emit("data", JSON.stringify({ type: 0, nsp: "/", data: payload }));
+      expect((await connected).handshake.auth).toEqual(payload);
+    });
+  }
 
   it("a decoder that throws ends the connection with an error for its sockets", async () => {
     const [, { parser }] = PARSERS as [unknown, (typeof PARSERS)[number]];

@@ -1,7 +1,7 @@
 // Connection state recovery with the adapter in memory: what is restored, in which order, and when it is not.
 
 import { createServer } from "node:http";
-import type { ServerOptions, Socket } from "socket.io";
+import type { Server, ServerOptions, Socket } from "socket.io";
 import { SessionAwareAdapter } from "socket.io-adapter";
 import { record, settleDown } from "../harness/clients";
 import { deferred, nextTurn, once, onceValue } from "../harness/events";
@@ -9,10 +9,33 @@ import { describeBoth, type Implementation, it } from "../harness/implementation
 import { internals } from "../harness/internals";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";
 import { joinPair, startPair, startServer } from "../harness/servers";
+import { stubSession } from "../harness/stub-session";
 
 const RECOVERY = {
   connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: true },
 };
+
+/** All reasons of a disconnection: whether the session is kept for one who comes back, and how it comes to that. */
+const ENDS: [string, boolean, (socket: Socket, io: Server) => unknown][] = [
+  ["transport close", true, ({ conn }) => conn.emit("close", "transport close")],
+  ["transport error", true, ({ conn }) => conn.emit("close", "transport error")],
+  ["ping timeout", true, ({ conn }) => conn.emit("close", "ping timeout")],
+  ["forced close", true, ({ conn }) => conn.close()],
+  ["forced server close", true, ({ client }) => internals(client).onclose("forced server close")],
+  ["server shutting down", true, (_socket, io) => io.close().catch(() => {})], // nothing is attached
+  ["parse error", false, ({ conn }) => conn.emit("close", "parse error" as never)],
+  ["server namespace disconnect", false, (socket) => socket.disconnect(true)],
+  ["client namespace disconnect", false, ({ conn }) => conn.emit("data", "1")],
+];
+
+/** The number that an offset begins with and the one behind its dot, which digits of base 64 tell. */
+function numbersOf(offset: string): number[] {
+  const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+  const [head = "", tail] = offset.split(".");
+  const numberOf = (text: string): number =>
+    [...text].reduce((number, digit) => number * 64 + digits.indexOf(digit), 0);
+  return [numberOf(head), tail === undefined ? -1 : numberOf(tail)];
+}
 
 /** A client that comes back with what it had, as the wire shows it. */
 interface Returned {
@@ -133,6 +156,9 @@ describeBoth("recovery", (implementation) => {
     await last;
     expect(new Set(offsets).size).toBe(20);
     expect(offsets.every((offset) => /^[\x21-\x7e]+$/.test(offset))).toBe(true);
+    const numbers = offsets.map(numbersOf);
+    const sorted = [...numbers].sort(([a = 0, b = 0], [c = 0, d = 0]) => a - c || b - d);
+    expect(numbers).toEqual(sorted);
   });
 
   for (const [title, change] of [
@@ -151,6 +177,48 @@ describeBoth("recovery", (implementation) => {
       expect([...socket.rooms]).toEqual([socket.id]);
     });
   }
+
+  for (const [reason, isKept, end] of ENDS) {
+    it(`after "${reason}" the session is ${isKept ? "kept" : "not kept"}`, async () => {
+      const io = new implementation.Server(RECOVERY);
+      const { conn } = stubSession();
+      internals(io).onconnection(conn);
+      const connected = onceValue<Socket>(io, "connection");
+      conn.emit("data", "0");
+      const socket = await connected;
+      const log: unknown[] = [];
+      internals(io.of("/").adapter).persistSession = ({ sid }: { sid: string }) => log.push(sid);
+      const left = onceValue(socket, "disconnect");
+      end(socket, io);
+      expect(await left).toBe(reason);
+      expect(log).toEqual(isKept ? [socket.id] : []);
+    });
+  }
+
+  it("what is emitted directly tells its offset to outgoing listeners", async () => {
+    const { socket } = await startPair(implementation, RECOVERY);
+    const outgoing: unknown[][] = [];
+    socket.onAnyOutgoing((...args) => outgoing.push(args));
+    socket.emit("direct", 1);
+    socket.emit("q", 2, () => {});
+    socket.volatile.emit("volatile");
+    expect(outgoing).toEqual([["direct", 1, expect.any(String)], ["q", 2], ["volatile"]]);
+  });
+
+  it("acked and volatile events that were missed are not told later", async () => {
+    const session = await startSession(implementation);
+    const { io } = session;
+    await session.lose();
+    io.emit("kept");
+    io.volatile.emit("volatile");
+    io.timeout(1).emit("acked", () => {});
+    io.emit("kept too");
+    const { packets } = await session.comeBack();
+    expect(packets.slice(0, -1).map((packet) => JSON.parse(packet.slice(2))[0])).toEqual([
+      "kept",
+      "kept too",
+    ]);
+  });
 
   it("a session that ended for good cannot be recovered", async () => {
     for (const end of ["client", "server"] as const) {

@@ -81,6 +81,13 @@ describeBoth("remote socket", (implementation) => {
     ]);
   });
 
+  it("the timeout of an operator reaches fetchSockets", async () => {
+    const { io, calls } = await startWithStub(implementation);
+    await io.timeout(77).fetchSockets();
+    await io.fetchSockets();
+    expect(calls.map(({ args: [{ flags }] }) => flags)).toEqual([{ timeout: 77 }, {}]);
+  });
+
   it("emit is a broadcast to its own room", async () => {
     const { io, calls } = await startWithStub(implementation);
     const [remote] = await io.fetchSockets();
@@ -102,6 +109,23 @@ describeBoth("remote socket", (implementation) => {
       ["delSockets", [DETAILS.id], ["b", "c"]],
       ["disconnectSockets", [DETAILS.id], true],
     ]);
+  });
+
+  it("disconnect leaves the connection open unless it is told otherwise, and reserved names are refused", async () => {
+    const { io, calls } = await startWithStub(implementation);
+    const [remote] = await io.fetchSockets();
+    expect(remote?.disconnect()).toBe(remote);
+    expect(calls.at(-1)).toMatchObject({ method: "disconnectSockets", args: [{}, false] });
+    expect(() => remote?.emit("connect")).toThrow('"connect" is a reserved event name');
+  });
+
+  it("a callback gets no error and the single answer", async () => {
+    const { io } = await startWithStub(implementation);
+    const [remote] = await io.fetchSockets();
+    const called = await new Promise<unknown[]>((resolve) => {
+      remote?.timeout(4_000).emit("q", (...args: unknown[]) => resolve(args));
+    });
+    expect(called).toEqual([null, "answer"]);
   });
 
   it("an ack comes as a single answer, and as null when it does not come in time", async () => {

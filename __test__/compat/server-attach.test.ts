@@ -289,6 +289,70 @@ describeBoth("server attach", (implementation) => {
     expect(conn.readyState).toBe("closed");
   });
 
+  it("a session is written to with the flags of what is emitted", async () => {
+    const io = new Server();
+    const { conn, sent, options } = stubSession();
+    internals(io).onconnection(conn);
+    const connected = onceValue<Socket>(io, "connection");
+    conn.emit("data", "0");
+    const socket = await connected;
+    socket.emit("plain");
+    socket.volatile.compress(false).emit("bytes", Buffer.from([1]));
+    socket.timeout(5).emit("timeout");
+    io.volatile.compress(false).emit("all");
+    io.emit("all", Buffer.from([1]));
+    const broadcast = { preEncoded: true, volatile: undefined, compress: undefined };
+    expect(options).toEqual([
+      { compress: true },
+      { compress: true },
+      ...Array(2).fill({ compress: false, volatile: true }),
+      { compress: true, timeout: 5 },
+      {
+        ...{ preEncoded: true, volatile: true, compress: false },
+        wsPreEncodedFrame: [Buffer.from([0x81, 9]), Buffer.from('42["all"]')],
+      },
+      ...Array(2).fill(broadcast),
+    ]);
+    const written = sent.length;
+    conn.readyState = "closing";
+    socket.emit("too late");
+    expect(sent).toHaveLength(written);
+  });
+
+  it("an error of a session is an error of its sockets, and closes it", async () => {
+    const io = new Server();
+    const { conn } = stubSession();
+    internals(io).onconnection(conn);
+    const connected = onceValue<Socket>(io, "connection");
+    conn.emit("data", "0");
+    const socket = await connected;
+    const log: unknown[] = [];
+    socket.on("error", ({ message }) => log.push(message));
+    socket.on("disconnect", (reason) => log.push(reason));
+    conn.emit("error", new Error("of the session"));
+    expect(log).toEqual(["of the session", "forced close"]);
+  });
+
+  it("a client whose session has closed listens to it no longer, and has no sockets", async () => {
+    const io = new Server();
+    io.of("/n");
+    const { conn } = stubSession();
+    internals(io).onconnection(conn);
+    const connected = [onceValue<Socket>(io, "connection"), onceValue(io.of("/n"), "connection")];
+    conn.emit("data", "0");
+    conn.emit("data", "0/n,");
+    const [socket] = (await Promise.all(connected)) as [Socket, Socket];
+    const { client } = internals(socket);
+    expect(conn.eventNames().sort()).toEqual(["close", "data", "error"]);
+    expect([client.sockets.size, client.nsps.size]).toEqual([2, 2]);
+    const left = once(socket, "disconnect");
+    const why = new Error("why");
+    conn.emit("close", "transport error", why);
+    expect(await left).toEqual(["transport error", why]);
+    expect(conn.eventNames()).toEqual([]);
+    expect([client.sockets.size, client.nsps.size]).toEqual([0, 0]);
+  });
+
   it("a request listener that is added later is called for the server's own requests as well", async () => {
     const { httpServer, port } = await startServer(implementation);
     const urls: unknown[] = [];

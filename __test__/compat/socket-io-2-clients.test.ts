@@ -3,11 +3,12 @@
 import type { Socket } from "socket.io";
 import { closePollingSoon } from "../harness/bare-engine";
 import { TRANSPORTS } from "../harness/clients";
-import { collect, deferred, eventually, once, onceValue } from "../harness/events";
+import { collect, deferred, eventually, nextTurn, once, onceValue } from "../harness/events";
 import { describeBoth, type Implementation, it } from "../harness/implementations";
 import { internals } from "../harness/internals";
 import { type OldClient, openV2Client } from "../harness/old-clients";
 import { joinPair, type Running, startServer } from "../harness/servers";
+import { stubSession } from "../harness/stub-session";
 
 interface OldPair extends Running {
   client: OldClient;
@@ -230,6 +231,30 @@ describeBoth("socket.io 2 clients", (implementation) => {
       expect(client.id).toBe(next.id);
     });
   }
+
+  it("have an auth without prototype in other namespaces, whether or not they name a query", async () => {
+    const io = new implementation.Server();
+    const seen: unknown[] = [];
+    for (const name of ["/", "/n", "/with%20space"]) {
+      io.of(name).on("connection", ({ nsp, id, handshake: { auth } }) => {
+        seen.push([nsp.name, id, { ...auth }, Object.getPrototypeOf(auth) === null]);
+      });
+    }
+    const { conn, sent } = stubSession(3);
+    internals(io).onconnection(conn);
+    await eventually(() => seen.length === 1);
+    for (const packet of ["0/n?a=1&a=2&b", "1/n", "0/n", "0/with space?"]) {
+      conn.emit("data", packet);
+      await nextTurn();
+    }
+    expect(seen).toEqual([
+      ["/", "stub", {}, false],
+      ["/n", "/n#stub", { a: "2", b: "" }, true],
+      ["/n", "/n#stub", {}, true],
+      ["/with%20space", "/with%20space#stub", {}, true],
+    ]);
+    expect(sent).toEqual(["0", "0/n,", "0/n,", "0/with%20space,"]);
+  });
 
   it("drop the second of two volatile packets of a turn", async () => {
     const { client, socket } = await startOldPair(implementation, ["websocket"]);

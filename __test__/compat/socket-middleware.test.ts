@@ -61,6 +61,20 @@ describeBoth("socket middleware", (implementation) => {
     expect(socket.connected).toBe(true);
   });
 
+  it("next of anything true is an error event of that, and of anything false goes on", async () => {
+    const { socket, client } = await startPair(implementation);
+    const given: unknown[] = ["why", 1, { code: 2 }, null, 0, ""];
+    const log: unknown[] = [];
+    socket.use((event, next) => next(event[0] === "x" ? given[event[1]] : (undefined as any)));
+    socket.on("error", (error) => log.push(error));
+    socket.on("x", (index) => log.push(`listener ${index}`));
+    for (const index of given.keys()) {
+      client.emit("x", index);
+    }
+    await settleUp(client, socket);
+    expect(log).toEqual(["why", 1, { code: 2 }, "listener 3", "listener 4", "listener 5"]);
+  });
+
   it("the error event comes in a later tick than next(error)", async () => {
     const { socket, client } = await startPair(implementation);
     const log: string[] = [];

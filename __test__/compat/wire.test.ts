@@ -204,6 +204,17 @@ describeBoth("wire", (implementation) => {
     expect(socket.connected).toBe(true);
   });
 
+  it("an event without any payload that asks for an ack has the ack for its only argument", async () => {
+    const { io, port } = await startServer(implementation);
+    const joined = onceValue<Socket>(io, "connection");
+    const peer = await PollingPeer.join(port);
+    (await joined).onAny((reply: unknown, ...rest) => {
+      (reply as (value: unknown) => void)(rest);
+    });
+    await peer.send("4212");
+    expect(await peer.poll()).toBe("4312[[]]");
+  });
+
   it("over websocket the packet and its attachments are consecutive frames", async () => {
     const { io, port } = await startServer(implementation);
     const joined = onceValue<Socket>(io, "connection");

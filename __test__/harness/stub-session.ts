@@ -8,11 +8,14 @@ export interface StubSession {
   conn: any;
   /** What was written, in order. */
   sent: unknown[];
+  /** With which options. */
+  options: any[];
 }
 
 /** A session that is open, of a client that speaks `protocol`. */
 export function stubSession(protocol: 3 | 4 = 4): StubSession {
   const sent: unknown[] = [];
+  const options: any[] = [];
   const conn = Object.assign(new EventEmitter(), {
     id: "stub",
     protocol,
@@ -20,8 +23,9 @@ export function stubSession(protocol: 3 | 4 = 4): StubSession {
     request: undefined,
     remoteAddress: undefined,
     transport: { name: "stub", writable: true },
-    write(data: unknown) {
+    write(data: unknown, opts: unknown) {
       sent.push(data);
+      options.push(opts);
       return conn;
     },
     close() {
@@ -29,5 +33,5 @@ export function stubSession(protocol: 3 | 4 = 4): StubSession {
       conn.emit("close", "forced close");
     },
   });
-  return { conn, sent };
+  return { conn, sent, options };
 }
