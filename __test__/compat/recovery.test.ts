@@ -9,7 +9,7 @@ import { describeBoth, type Implementation, it } from "../harness/implementation
 import { internals } from "../harness/internals";
 import { PollingPeer, packetsOf } from "../harness/polling-peer";
 import { joinPair, startPair, startServer } from "../harness/servers";
-import { stubSession } from "../harness/stub-session";
+import { joinStub } from "../harness/stub-session";
 
 const RECOVERY = {
   connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: true },
@@ -181,11 +181,7 @@ describeBoth("recovery", (implementation) => {
   for (const [reason, isKept, end] of ENDS) {
     it(`after "${reason}" the session is ${isKept ? "kept" : "not kept"}`, async () => {
       const io = new implementation.Server(RECOVERY);
-      const { conn } = stubSession();
-      internals(io).onconnection(conn);
-      const connected = onceValue<Socket>(io, "connection");
-      conn.emit("data", "0");
-      const socket = await connected;
+      const { socket } = await joinStub(io);
       const log: unknown[] = [];
       internals(io.of("/").adapter).persistSession = ({ sid }: { sid: string }) => log.push(sid);
       const left = onceValue(socket, "disconnect");

@@ -16,7 +16,7 @@ import {
   track,
   trackHttpServer,
 } from "../harness/servers";
-import { stubSession } from "../harness/stub-session";
+import { joinStub, stubSession } from "../harness/stub-session";
 
 /** An HTTP listener that answers with its name. */
 function answer(name: string) {
@@ -259,11 +259,7 @@ describeBoth("server attach", (implementation) => {
 
   it("sessions over any object with the engine's interface work", async () => {
     const io = new Server();
-    const { conn, sent } = stubSession();
-    internals(io).onconnection(conn);
-    const connected = onceValue<Socket>(io, "connection");
-    conn.emit("data", "0");
-    const socket = await connected;
+    const { conn, sent, socket } = await joinStub(io);
     expect(sent).toEqual([`0{"sid":"${socket.id}"}`]);
     expect(socket.handshake).toMatchObject({ headers: {}, query: {}, auth: {}, secure: true });
     const heard = once(socket, "x");
@@ -291,11 +287,7 @@ describeBoth("server attach", (implementation) => {
 
   it("a session is written to with the flags of what is emitted", async () => {
     const io = new Server();
-    const { conn, sent, options } = stubSession();
-    internals(io).onconnection(conn);
-    const connected = onceValue<Socket>(io, "connection");
-    conn.emit("data", "0");
-    const socket = await connected;
+    const { conn, sent, options, socket } = await joinStub(io);
     socket.emit("plain");
     socket.volatile.compress(false).emit("bytes", Buffer.from([1]));
     socket.timeout(5).emit("timeout");
@@ -321,11 +313,7 @@ describeBoth("server attach", (implementation) => {
 
   it("an error of a session is an error of its sockets, and closes it", async () => {
     const io = new Server();
-    const { conn } = stubSession();
-    internals(io).onconnection(conn);
-    const connected = onceValue<Socket>(io, "connection");
-    conn.emit("data", "0");
-    const socket = await connected;
+    const { conn, socket } = await joinStub(io);
     const log: unknown[] = [];
     socket.on("error", ({ message }) => log.push(message));
     socket.on("disconnect", (reason) => log.push(reason));

@@ -2,6 +2,9 @@
 // a test says by `conn.emit("data", …)` what its client sends.
 
 import { EventEmitter } from "node:events";
+import type { Server, Socket } from "socket.io";
+import { onceValue } from "./events";
+import { internals } from "./internals";
 
 export interface StubSession {
   /** What `io.onconnection()` is given. */
@@ -34,4 +37,13 @@ export function stubSession(protocol: 3 | 4 = 4): StubSession {
     },
   });
   return { conn, sent, options };
+}
+
+/** Has `io` take such a session, whose client joins the main namespace. */
+export async function joinStub(io: Server): Promise<StubSession & { socket: Socket }> {
+  const stub = stubSession();
+  internals(io).onconnection(stub.conn);
+  const connected = onceValue<Socket>(io, "connection");
+  stub.conn.emit("data", "0");
+  return { ...stub, socket: await connected };
 }

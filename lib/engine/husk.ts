@@ -80,16 +80,17 @@ abstract class Husk implements Carrier {
   }
 
   /** Somebody chooses an option of the socket, which is that of the core's descriptor. */
-  setNoDelay(isOn: boolean): void {
+  setNoDelay(isOn: unknown): void {
     if (!this.hasEnded) {
-      this.link.commands.noDelay(this.conn, isOn);
+      this.link.commands.noDelay(this.conn, Boolean(isOn));
     }
   }
 
   /** The same; Node's milliseconds count as whole seconds. */
-  setKeepAlive(isOn: boolean, milliseconds: number): void {
+  setKeepAlive(isOn: unknown, milliseconds: number | undefined): void {
     if (!this.hasEnded) {
-      this.link.commands.keepAlive(this.conn, isOn, Math.max(Math.trunc(milliseconds / 1000), 0));
+      const seconds = Math.max(Math.trunc((milliseconds || 0) / 1000), 0);
+      this.link.commands.keepAlive(this.conn, Boolean(isOn), seconds);
     }
   }
 
@@ -146,7 +147,7 @@ class KeptSocket extends Husk {
 const TUNED_BY_HUSK: PropertyDescriptorMap & ThisType<Tagged> = {
   setNoDelay: {
     value(isOn: unknown = true) {
-      this[kHusk]?.setNoDelay(Boolean(isOn));
+      this[kHusk]?.setNoDelay(isOn);
       return this;
     },
     configurable: true,
@@ -154,7 +155,7 @@ const TUNED_BY_HUSK: PropertyDescriptorMap & ThisType<Tagged> = {
   },
   setKeepAlive: {
     value(isOn?: unknown, milliseconds?: number) {
-      this[kHusk]?.setKeepAlive(Boolean(isOn), milliseconds || 0);
+      this[kHusk]?.setKeepAlive(isOn, milliseconds);
       return this;
     },
     configurable: true,

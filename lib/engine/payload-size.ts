@@ -6,13 +6,11 @@
  */
 import * as inTransport from "./in-transport";
 import { contentOf, isBinary } from "./message";
-import { PACKET_TYPES, type Packet } from "./payload";
+import { type Packet, SEPARATOR, typeIndex } from "./payload";
 import { encodingFor } from "./poll-response";
 import type { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
 
-/** Separates the packets of a payload of revision 4. */
-const SEPARATOR = "\x1e";
 /** What revision 3 has around the digits of a length in a binary payload. */
 const LENGTH_MARKS = 2;
 
@@ -57,7 +55,7 @@ function bodyLength(transport: PollingTransport, packets: readonly Packet[]): nu
 
 /** A packet where binary data is base64: `b` stands for its type, but in revision 3 before it. */
 function textOf({ type, data }: Packet, protocol: number): string {
-  const digit = PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number]);
+  const digit = typeIndex(type);
   const content = contentOf(data);
   if (typeof content === "string") {
     return `${digit}${content}`;

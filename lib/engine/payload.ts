@@ -19,6 +19,11 @@ export const PACKET_TYPES = [
 /** The name of a packet type; `error` stands for an undecodable packet. */
 export type PacketType = (typeof PACKET_TYPES)[number] | "error";
 
+/** The place of a type, which is its digit; -1 for one that no packet has. */
+export function typeIndex(type: PacketType | undefined): number {
+  return PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number]);
+}
+
 /** All types but `message`; undefined for a binary packet of protocol 3 whose type does not exist. */
 export type ControlType = Exclude<PacketType, "message"> | undefined;
 
@@ -29,7 +34,8 @@ export interface Packet {
   options?: { compress?: boolean; [key: string]: unknown };
 }
 
-const SEPARATOR = "\x1e";
+/** Stands between the packets of a payload of revision 4. */
+export const SEPARATOR = "\x1e";
 /** A packet type is written as a digit; its place in {@link PACKET_TYPES} is what comes after this one. */
 export const DIGIT_ZERO = 0x30;
 const MESSAGE = 4;

@@ -23,6 +23,7 @@ import { SessionBase } from "./session-base";
 import { type StreamTransport, type Transport, WebSocketTransport } from "./transports";
 import {
   FIRST_FREE_BIT,
+  WATCHES_BUFFER,
   WATCHES_HEARTBEAT,
   WATCHES_PACKETS,
   WATCHES_WRITES,
@@ -644,9 +645,7 @@ export abstract class Session extends SessionBase implements SessionSink {
 
   /** Somebody listens to what the transport tells of the packets in it. */
   [inEngine.watchTransport](event: "drain" | "packet"): void {
-    this[inEngine.watch](
-      event === "packet" ? WATCHES_HEARTBEAT : WATCHES_WRITES | WATCHES_HEARTBEAT,
-    );
+    this[inEngine.watch](event === "packet" ? WATCHES_HEARTBEAT : WATCHES_BUFFER);
   }
 
   /** Whether somebody watches the writes of this session. */

@@ -15,7 +15,7 @@ import * as inTransport from "./in-transport";
 import { logSending, logsWrites } from "./log";
 import { type Content, contentOf, isBinary, textOfFrame } from "./message";
 import { Outgoing, type SendCallback } from "./outgoing";
-import { DIGIT_ZERO, PACKET_TYPES, type Packet, type PacketType } from "./payload";
+import { DIGIT_ZERO, type Packet, type PacketType, typeIndex } from "./payload";
 import type { PollingTransport } from "./polling";
 import type { EngineRequest } from "./request";
 import { lendWebSocket } from "./request-websocket";
@@ -24,7 +24,7 @@ import { Session, TEXT_ONLY } from "./session";
 import { AnsweredRequest, HiddenRequest } from "./unseen";
 import { packetOfSent, readWaiting, unknownPacket, type WaitingInCore } from "./waiting-packets";
 import {
-  WATCHES_HEARTBEAT,
+  WATCHES_BUFFER,
   WATCHES_MESSAGES,
   WATCHES_PACKETS,
   WATCHES_WRITES,
@@ -122,12 +122,12 @@ export class Socket extends Session {
    * taken out of it is sent all the same.
    */
   get writeBuffer(): Packet[] {
-    this[inEngine.watch](WATCHES_WRITES | WATCHES_HEARTBEAT);
+    this[inEngine.watch](WATCHES_BUFFER);
     return this[inEngine.observedWrites]().buffer;
   }
 
   set writeBuffer(packets: Packet[]) {
-    this[inEngine.watch](WATCHES_WRITES | WATCHES_HEARTBEAT);
+    this[inEngine.watch](WATCHES_BUFFER);
     this[inEngine.observedWrites]().buffer = packets;
   }
 
@@ -250,7 +250,7 @@ export class Socket extends Session {
     if (isBinary(data)) {
       this[inEngine.commands].send(this[inEngine.slot], [contentOf(data)], flags); // bytes have no type
     } else {
-      const digit = PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number]);
+      const digit = typeIndex(type);
       // engine.io writes `undefined` for a type that does not exist, and no client can read it.
       if (digit < 0) {
         throw new TypeError(`there are no packets of type ${type}`);

@@ -12,6 +12,8 @@ export const WATCHES_PACKETS = 1;
 export const WATCHES_WRITES = 2;
 /** Somebody listens to what only the core sees: heartbeats and pings. */
 export const WATCHES_HEARTBEAT = 4;
+/** Everything that goes through `writeBuffer`: what users write, and the heartbeat of the core. */
+export const WATCHES_BUFFER = WATCHES_WRITES | WATCHES_HEARTBEAT;
 /** Somebody listens to `message`, which our own layer above does not. */
 export const WATCHES_MESSAGES = 8;
 /** The first bit that a derived class may use. */
@@ -21,9 +23,9 @@ const WATCHED: Readonly<Record<string, number | undefined>> = Object.assign(Obje
   packet: WATCHES_PACKETS | WATCHES_HEARTBEAT,
   message: WATCHES_MESSAGES,
   heartbeat: WATCHES_HEARTBEAT,
-  packetCreate: WATCHES_WRITES | WATCHES_HEARTBEAT,
-  flush: WATCHES_WRITES | WATCHES_HEARTBEAT,
-  drain: WATCHES_WRITES | WATCHES_HEARTBEAT,
+  packetCreate: WATCHES_BUFFER,
+  flush: WATCHES_BUFFER,
+  drain: WATCHES_BUFFER,
 });
 
 type Listener = (...args: any[]) => void;

@@ -31,8 +31,8 @@ export interface StandInSource {
   /** Somebody destroys the stand-in, and so the stream. */
   onDestroyed(): void;
   /** Somebody chooses an option of the stream. */
-  setNoDelay(isOn: boolean): void;
-  setKeepAlive(isOn: boolean, milliseconds: number): void;
+  setNoDelay(isOn: unknown): void;
+  setKeepAlive(isOn: unknown, milliseconds: number | undefined): void;
 }
 
 /** About as much as the core has written when it takes a stream over; nobody counts the bytes after that. */
@@ -74,12 +74,12 @@ export class StandIn extends NetSocket {
   }
 
   override setNoDelay(isOn = true): this {
-    this[inTransport.source].setNoDelay(Boolean(isOn));
+    this[inTransport.source].setNoDelay(isOn);
     return this;
   }
 
   override setKeepAlive(isOn?: boolean, milliseconds?: number): this {
-    this[inTransport.source].setKeepAlive(Boolean(isOn), milliseconds || 0);
+    this[inTransport.source].setKeepAlive(isOn, milliseconds);
     return this;
   }
 
